@@ -1,0 +1,1 @@
+"""setup-llm-dev: from a bare machine to a proven fine-tune in one command."""

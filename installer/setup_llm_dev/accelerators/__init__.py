@@ -1,0 +1,1 @@
+"""The GPU vendors, one module each."""

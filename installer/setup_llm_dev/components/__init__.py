@@ -1,0 +1,1 @@
+"""The things that get set up: pure functions from documents to steps."""

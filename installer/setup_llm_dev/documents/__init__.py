@@ -1,0 +1,1 @@
+"""The nouns: frozen values without effects, to and from TOML and JSON."""

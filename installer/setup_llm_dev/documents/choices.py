@@ -1,0 +1,48 @@
+"""The Choices: the builds of PyTorch that fit a machine, best first, and why the others don't."""
+
+from typing import Literal
+
+import msgspec
+
+from setup_llm_dev.messages import Message
+
+Source = Literal["index", "pypi"]
+
+
+class Build(msgspec.Struct, frozen=True, kw_only=True):
+    """One build of PyTorch: a release, a variant, and where it is published.
+
+    release: public version, `2.15.0`. variant: `cpu`, `cu130`, `rocm7.2`, `xpu`, `mps`.
+    label: the local version label of its wheels, which is the variant, or "" where the catalogue says that the
+    unlabelled wheel of this release on this index is this variant.
+    index: URL of the simple index that publishes it, "" for the default package index.
+    pythons: feature releases it has wheels for, such as `3.11`, newest last.
+    """
+
+    release: str
+    variant: str
+    label: str
+    index: str
+    pythons: tuple[str, ...]
+    why: Message
+
+    @property
+    def version(self) -> str:
+        """What is asked of the index: `2.15.0+cpu`, or `2.15.0` without a label."""
+        return f"{self.release}+{self.label}" if self.label else self.release
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """A candidate that does not fit: which, why, and what would help."""
+
+    candidate: str
+    reason: Message
+    hint: Message | None = None
+
+
+class Choices(msgspec.Struct, frozen=True, kw_only=True):
+    """`builds` best first; `interpreters` (paths) in the order in which `pin` tries them."""
+
+    builds: tuple[Build, ...]
+    interpreters: tuple[str, ...]
+    refusals: tuple[Refusal, ...] = ()

@@ -1,0 +1,249 @@
+"""The disk: reading, and writing so that a final name is absent, old or complete, never between."""
+
+import contextlib
+import ctypes
+import errno
+import hashlib
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path, PurePath
+
+from setup_llm_dev.errors import SetupError, SystemRefused
+from setup_llm_dev.messages import Message, message
+
+_CHUNK = 1 << 20
+
+
+class Files:
+    """The file system of this machine. Paths are absolute; `PurePath`s of plans are taken as they are."""
+
+    # reading -----------------------------------------------------------------------------------------------
+
+    def read_bytes(self, path: PurePath, limit: int = 64 * _CHUNK) -> bytes:
+        """At most `limit` bytes; raises FileNotFoundError and the other OSErrors as they are."""
+        with Path(path).open("rb") as stream:
+            return stream.read(limit)
+
+    def read_text(self, path: PurePath) -> str | None:
+        """The text, or None where there is no readable file: what detection wants to know."""
+        try:
+            return self.read_bytes(path).decode("utf-8", "replace")
+        except OSError:
+            return None
+
+    def exists(self, path: PurePath) -> bool:
+        return os.path.lexists(path)
+
+    def is_dir(self, path: PurePath) -> bool:
+        return Path(path).is_dir()
+
+    def is_file(self, path: PurePath) -> bool:
+        return Path(path).is_file()
+
+    def list_dir(self, path: PurePath) -> tuple[str, ...]:
+        """Names in a folder, sorted; empty where there is no readable folder."""
+        try:
+            return tuple(sorted(os.listdir(path)))
+        except OSError:
+            return ()
+
+    def resolve(self, path: PurePath) -> Path:
+        return Path(path).resolve()
+
+    def link_target(self, path: PurePath) -> str | None:
+        """Where a symbolic link points, None for anything else."""
+        try:
+            return os.readlink(path)
+        except OSError:
+            return None
+
+    def sha256(self, path: PurePath) -> str:
+        """Hex digest of a file's bytes, read in pieces."""
+        with Path(path).open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+
+    def free_bytes(self, path: PurePath) -> int:
+        """Free bytes for us on the file system that holds `path`, or will hold it once it is made."""
+        probe = Path(path)
+        while not probe.exists() and probe != probe.parent:
+            probe = probe.parent
+        return shutil.disk_usage(probe).free
+
+    # writing -----------------------------------------------------------------------------------------------
+
+    def make_dir(self, path: PurePath, mode: int = 0o755) -> None:
+        with _in_words(path):
+            Path(path).mkdir(parents=True, exist_ok=True, mode=mode)
+
+    def write(self, path: PurePath, data: bytes, mode: int = 0o644) -> None:
+        """Temporary file beside the target, flushed, renamed over it, folder flushed."""
+        target = Path(path)
+        with _in_words(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+            try:
+                with os.fdopen(handle, "wb") as stream:
+                    stream.write(data)
+                    stream.flush()
+                    os.fsync(stream.fileno())
+                Path(name).chmod(mode)
+                Path(name).replace(target)
+            except BaseException:
+                Path(name).unlink(missing_ok=True)
+                raise
+            self.flush_dir(target.parent)
+
+    def append(self, path: PurePath, data: bytes) -> None:
+        """Append and flush: for the journal."""
+        with _in_words(path), Path(path).open("ab") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+
+    def link(self, path: PurePath, target: PurePath) -> None:
+        """Make `path` a link to the folder `target`, replacing an older link in one rename.
+
+        A junction on Windows, where links need a privilege. Never replaces anything but a link.
+        """
+        place = Path(path)
+        with _in_words(place):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if os.name == "nt":
+                _junction(place, Path(target))
+                return
+            new = place.with_name(f".{place.name}.{os.getpid()}.new")
+            new.unlink(missing_ok=True)
+            new.symlink_to(target, target_is_directory=True)
+            new.replace(place)
+            self.flush_dir(place.parent)
+
+    def remove(self, path: PurePath) -> None:
+        """Remove a file or a link; nothing happens where there is none."""
+        with _in_words(path):
+            Path(path).unlink(missing_ok=True)
+
+    def remove_tree(self, path: PurePath) -> None:
+        """Remove a folder of ours with all that is in it; links are removed, not followed."""
+        target = Path(path)
+        if not os.path.lexists(target):
+            return
+        with _in_words(target):
+            if target.is_symlink():
+                target.unlink()
+                return
+            # First out of the way in one rename, so that a kill leaves no half-emptied folder of that name.
+            aside = target.with_name(f".{target.name}.{os.getpid()}.removed")
+            target.replace(aside)
+            shutil.rmtree(aside, onexc=_make_writable) if sys.version_info >= (3, 12) else shutil.rmtree(
+                aside, onerror=_make_writable
+            )
+
+    def remove_empty_dir(self, path: PurePath) -> bool:
+        """Remove a folder if nothing is in it; True if it is gone."""
+        try:
+            Path(path).rmdir()
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        return True
+
+    def rename(self, path: PurePath, target: PurePath) -> None:
+        with _in_words(target):
+            Path(path).replace(Path(target))
+            self.flush_dir(Path(target).parent)
+
+    def flush_dir(self, path: PurePath) -> None:
+        """Make names in a folder durable. Windows has no such call and journals them itself."""
+        if os.name == "nt":
+            return
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def flush_tree(self, path: PurePath) -> None:
+        """Make everything that children wrote below `path` durable: one `syncfs` where the system has it.
+
+        Measured with ext4 and a power cut: without it every module file of a fresh environment is empty afterwards.
+        """
+        if sys.platform == "linux":
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                libc = ctypes.CDLL(None, use_errno=True)
+                if libc.syncfs(descriptor) != 0:
+                    raise OSError(ctypes.get_errno(), "syncfs failed", str(path))
+            finally:
+                os.close(descriptor)
+        elif hasattr(os, "sync"):
+            os.sync()
+
+    @contextlib.contextmanager
+    def scratch(self, parent: PurePath) -> Iterator[Path]:
+        """A private 0700 folder below `parent`, removed at the end."""
+        self.make_dir(parent, 0o700)
+        with tempfile.TemporaryDirectory(dir=parent, prefix="tmp.", ignore_cleanup_errors=True) as name:
+            yield Path(name)
+
+
+def system_error(error: OSError, path: PurePath | str) -> SetupError:
+    """An operating-system error in words, exit code 6."""
+    if error.errno == errno.ENOSPC:
+        return SystemRefused(_full(path), hint=message("free some space, then run the same command again"))
+    if error.errno == errno.EDQUOT:
+        return SystemRefused(
+            message("your disk quota is used up: {path}", path=str(path)),
+            hint=message("free some space, then run the same command again"),
+        )
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return SystemRefused(
+            message("no permission to write {path}", path=str(path)),
+            hint=message("choose another place with --home DIR or --workspace DIR"),
+        )
+    if error.errno == errno.EROFS:
+        return SystemRefused(
+            message("{path} is on a read-only file system", path=str(path)),
+            hint=message("choose another place with --home DIR or --workspace DIR"),
+        )
+    return SystemRefused(message("{path}: {why}", path=str(path), why=error.strerror or str(error)))
+
+
+def _full(path: PurePath | str) -> Message:
+    probe = Path(path)
+    while not probe.exists() and probe != probe.parent:
+        probe = probe.parent
+    if hasattr(os, "statvfs"):
+        status = os.statvfs(probe)
+        if status.f_files and not status.f_favail and status.f_bavail:
+            return message("no inodes left on the file system of {path}", path=str(path))
+    return message("no space left on the file system of {path}", path=str(path))
+
+
+@contextlib.contextmanager
+def _in_words(path: PurePath) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise system_error(error, path) from error
+
+
+def _make_writable(function: object, path: str, _error: object) -> None:
+    """Read-only folders (wheels may bring them) are made writable once, then removed."""
+    Path(path).parent.chmod(stat.S_IRWXU)
+    if not Path(path).is_symlink():
+        Path(path).chmod(stat.S_IRWXU)
+    function(path)  # type: ignore[operator]
+
+
+def _junction(place: Path, target: Path) -> None:
+    """A directory junction; the only place that asks Windows itself, since Python can't make one."""
+    import _winapi
+
+    if place.is_dir() and place.resolve() != place.absolute():
+        place.rmdir()
+    _winapi.CreateJunction(str(target), str(place))  # type: ignore[attr-defined]

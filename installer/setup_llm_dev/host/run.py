@@ -1,0 +1,183 @@
+"""The one door to programs: argv lists, a built environment, an own process group, a deadline, a limit."""
+
+import os
+import signal
+import stat
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from setup_llm_dev.errors import SystemRefused
+from setup_llm_dev.host.cancel import Cancel
+from setup_llm_dev.messages import message
+
+KEPT = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "USER", "LOGNAME", "SYSTEMROOT", "SYSTEMDRIVE", "COMSPEC", "PATHEXT",
+        "NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE", "WINDIR", "TEMP", "TMP", "TMPDIR")  # fmt: skip
+_POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Completed:
+    """What a program left: exit code (None when it was ended at its deadline), and its texts."""
+
+    argv: tuple[str, ...]
+    code: int | None
+    stdout: str
+    stderr: str
+
+    @property
+    def timed_out(self) -> bool:
+        return self.code is None
+
+    @property
+    def ok(self) -> bool:
+        return self.code == 0
+
+
+class Programs:
+    """Runs programs. A child sees only what `built_environment` and the caller give it."""
+
+    def __init__(self, environment: Mapping[str, str], cancel: Cancel) -> None:
+        self._environment = environment
+        self._cancel = cancel
+
+    def find(self, name: str) -> Path | None:
+        """The absolute path of a program. Relative and world-writable PATH entries are not looked at."""
+        suffixes = self._environment.get("PATHEXT", ".EXE").split(os.pathsep) if os.name == "nt" else [""]
+        for entry in self._environment.get("PATH", os.defpath).split(os.pathsep):
+            folder = Path(entry)
+            if not entry or not folder.is_absolute() or _anyone_can_write(folder):
+                continue
+            for suffix in suffixes:
+                candidate = folder / (name + suffix)
+                if candidate.is_file() and os.access(candidate, os.X_OK):
+                    return candidate
+        return None
+
+    def run(
+        self,
+        argv: Sequence[str | PurePath],
+        *,
+        environment: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        timeout: float = 60.0,
+        on_line: Callable[[str], None] | None = None,
+        limit: int = 16 * 1024 * 1024,
+    ) -> Completed:
+        """Run to the end. `timeout` seconds, then the whole process group is ended (`code` is None).
+
+        `on_line` gets each line of standard output as it comes. More than `limit` bytes on either stream are dropped.
+        Raises SystemRefused when the program can't be started, Interrupted when cancelled.
+        """
+        command = tuple(str(a) for a in argv)
+        child = self._start(command, self.built_environment(environment), cwd)
+        out, err = _Reader(child.stdout, limit, on_line), _Reader(child.stderr, limit, None)
+        try:
+            timed_out = self._wait(child, timeout)
+        finally:
+            _end_group(child)  # a grandchild that still holds the pipe would keep the readers waiting
+        out.join(2.0), err.join(2.0)
+        self._cancel.raise_if_set()
+        return Completed(command, None if timed_out else child.returncode, out.text(), err.text())
+
+    def built_environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Built from nothing: a few names of the user's that are about language and system, and `extra`."""
+        built = {name: self._environment[name] for name in KEPT if name in self._environment}
+        built["PATH"] = os.defpath if os.name != "nt" else self._environment.get("PATH", "")
+        return built | dict(extra or {})
+
+    def _start(
+        self, command: tuple[str, ...], environment: dict[str, str], cwd: Path | None
+    ) -> subprocess.Popen[bytes]:
+        try:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=environment,
+                cwd=cwd or Path("/" if os.name != "nt" else os.environ.get("SYSTEMDRIVE", "C:") + "\\"),
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise SystemRefused(
+                message("could not start {program}: {why}", program=command[0], why=error.strerror or str(error))
+            ) from error
+
+    def _wait(self, child: subprocess.Popen[bytes], timeout: float) -> bool:
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                child.wait(_POLL_SECONDS)
+            except subprocess.TimeoutExpired:
+                if self._cancel.is_set():
+                    return True
+                if time.monotonic() > deadline:
+                    return True
+            else:
+                return False
+
+
+class _Reader:
+    """Drains one stream in a thread of its own, so that a full pipe never stops the child."""
+
+    def __init__(self, stream: object, limit: int, on_line: Callable[[str], None] | None) -> None:
+        self._parts: list[bytes] = []
+        self._left = limit
+        self._on_line = on_line
+        self._stream = stream
+        self._thread = threading.Thread(target=self._drain, daemon=True)
+        self._thread.start()
+
+    def join(self, seconds: float) -> None:
+        self._thread.join(seconds)
+
+    def text(self) -> str:
+        return b"".join(self._parts).decode("utf-8", "replace")
+
+    def _drain(self) -> None:
+        for line in iter(self._stream.readline, b""):  # type: ignore[attr-defined]
+            if self._left > 0:
+                self._parts.append(line[: self._left])
+                self._left -= len(line)
+            if self._on_line is not None:
+                self._on_line(line.decode("utf-8", "replace").rstrip("\r\n"))
+        self._stream.close()  # type: ignore[attr-defined]
+
+
+def _end_group(child: subprocess.Popen[bytes]) -> None:
+    """End what is left of the child's process group, politely for two seconds, then for good."""
+    if os.name == "nt":
+        if child.poll() is None:
+            child.kill()
+        child.wait()
+        return
+    for number, patience in ((signal.SIGTERM, 2.0), (signal.SIGKILL, 5.0)):
+        try:
+            os.killpg(child.pid, number)
+        except (ProcessLookupError, PermissionError):
+            break
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline and _group_alive(child):
+            time.sleep(0.02)
+    child.wait()
+
+
+def _group_alive(child: subprocess.Popen[bytes]) -> bool:
+    child.poll()  # reaps the leader, whose zombie would count as alive
+    try:
+        os.killpg(child.pid, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
+
+
+def _anyone_can_write(folder: Path) -> bool:
+    try:
+        mode = folder.stat().st_mode
+    except OSError:
+        return True
+    return bool(mode & stat.S_IWOTH) and not mode & stat.S_ISVTX

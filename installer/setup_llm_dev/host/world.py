@@ -1,0 +1,72 @@
+"""`Host`: the world as one value, passed to everything that has effects."""
+
+import os
+import platform
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from setup_llm_dev.host.cancel import Cancel
+from setup_llm_dev.host.files import Files
+from setup_llm_dev.host.run import Programs
+
+if TYPE_CHECKING:
+    from setup_llm_dev.host.fetch import Fetcher
+
+
+@dataclass(frozen=True)
+class System:
+    """What the running interpreter knows of its machine without asking any program."""
+
+    platform: str = sys.platform  # linux, darwin, win32
+    machine: str = field(default_factory=platform.machine)
+    release: str = field(default_factory=platform.release)
+    executable: str = sys.executable
+
+
+@dataclass(frozen=True)
+class Host:
+    """Programs, files, bytes, the user's environment, the clock, and the cancel token.
+
+    `environment` is the user's; it is read for configuration only and never handed to a child as it is.
+    """
+
+    programs: Programs
+    files: Files
+    environment: Mapping[str, str]
+    home: Path
+    cancel: Cancel
+    fetcher: "Callable[[], Fetcher]"  # made on first use: importing HTTP costs a tenth of a second
+    system: System = field(default_factory=System)
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+
+def real_host(cancel: Cancel | None = None) -> Host:
+    """This machine."""
+    token = cancel or Cancel()
+    environment = dict(os.environ)
+    files = Files()
+    return Host(
+        programs=Programs(environment, token),
+        files=files,
+        environment=environment,
+        home=Path.home(),
+        cancel=token,
+        fetcher=_fetcher(environment, token, files),
+    )
+
+
+def _fetcher(environment: Mapping[str, str], cancel: Cancel, files: Files) -> "Callable[[], Fetcher]":
+    made: list[Fetcher] = []
+
+    def fetcher() -> "Fetcher":
+        from setup_llm_dev.host.fetch import Fetcher
+
+        if not made:
+            made.append(Fetcher(environment, cancel, files))
+        return made[0]
+
+    return fetcher

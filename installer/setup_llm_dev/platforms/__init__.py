@@ -1,0 +1,1 @@
+"""The operating systems, one module each."""

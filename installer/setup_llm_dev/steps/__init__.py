@@ -1,0 +1,1 @@
+"""The kinds of change: frozen values with describe, check, apply and undo."""
