@@ -12,7 +12,8 @@
     └── Interrupted     128 + n  ended by signal n; the same command goes on
 """
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from setup_llm_dev.messages import Message
 
@@ -44,13 +45,16 @@ class Refused(SetupError):
 
 
 class Unreachable(SetupError):
-    """A host did not answer, or not in a way that we can use; `url` is the one that was asked."""
+    """A host did not answer, or not in a way that we can use; `url` was asked, `status` is HTTP's if it answered."""
 
     exit_code = 4
 
-    def __init__(self, message: Message, *, url: str = "", hint: Message | None = None) -> None:
+    def __init__(
+        self, message: Message, *, url: str = "", status: int | None = None, hint: Message | None = None
+    ) -> None:
         super().__init__(message, hint=hint)
         self.url = url
+        self.status = status
 
 
 class Corrupt(SetupError):
@@ -72,9 +76,10 @@ class Busy(SetupError):
 
 
 class CheckFailed(SetupError):
-    """A check ran and said no."""
+    """A check ran and said no; `result` is everything it measured."""
 
     exit_code = 8
+    result: Mapping[str, Any] | None = None
 
 
 class RollbackIncomplete(SetupError):

@@ -1,18 +1,42 @@
 """Sentences for people, kept as template and arguments until the command line translates them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 
-@dataclass(frozen=True)
 class Message:
     """A sentence: an English template in `str.format` syntax, which is also the key of its translation.
 
-    `str(message)` is the English sentence; machine-readable output always uses that one.
+    `str(message)` is the English sentence; machine-readable output always uses that one. Frozen by hand: the
+    codec decides how a sentence is spelled, and msgspec would spell a dataclass by its fields without asking.
     """
 
+    __slots__ = ("arguments", "template")
+
     template: str
-    arguments: Mapping[str, "str | int | float | Message"] = field(default_factory=dict)
+    arguments: "Mapping[str, str | int | float | Message]"
+
+    def __init__(
+        self, template: str, arguments: "Mapping[str, str | int | float | Message] | None" = None
+    ) -> None:
+        object.__setattr__(self, "template", template)
+        object.__setattr__(self, "arguments", dict(arguments or {}))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a Message is frozen; {name} can't be set")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Message, (self.template, self.arguments)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Message):
+            return NotImplemented
+        return (self.template, self.arguments) == (other.template, other.arguments)
+
+    def __hash__(self) -> int:
+        return hash((self.template, *sorted(self.arguments)))
+
+    def __repr__(self) -> str:
+        return f"Message({self.template!r}, {self.arguments!r})"
 
     def __str__(self) -> str:
         return self.render(lambda template: template)

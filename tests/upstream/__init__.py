@@ -1,1 +1,1 @@
-"""Loopback servers that speak the formats of a model hub and of package indexes, for tests, benches and use by hand."""
+"""Loopback servers that speak the formats of a model hub and of package indexes."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-LOGIN_PAGE = b"<!doctype html><html><head><title>Sign in</title></head><body><form>Welcome to our network</form></body></html>"
+LOGIN_PAGE = b"<!doctype html><html><title>Sign in</title><body><form>Welcome, guest</form></body></html>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,8 @@ class Act:
 
 def status(code: int, **headers: str) -> Act:
     """Answer with this status and an empty body; `retry_after="2"` becomes the header Retry-After."""
-    return Act(status=code, body=b"", headers={name.replace("_", "-").title(): value for name, value in headers.items()})
+    named = {name.replace("_", "-").title(): value for name, value in headers.items()}
+    return Act(status=code, body=b"", headers=named)
 
 
 def cut(after: int, *, reset: bool = False) -> Act:
@@ -125,5 +126,5 @@ def without(*names: str) -> Act:
 
 
 def then(effect: Callable[[], None]) -> Act:
-    """Answer well, but let `effect` happen between forming the answer and sending it (a branch that moves)."""
+    """Answer well; `effect` happens between forming the answer and sending it (a branch that moves)."""
     return Act(then=effect)

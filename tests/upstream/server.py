@@ -2,83 +2,19 @@
 
 from __future__ import annotations
 
-import gzip
-import os
 import signal
-import socket
-import struct
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
-from typing import Self
-from urllib.parse import parse_qsl, unquote
+from typing import Protocol, Self
 
 from .acts import Act
-from .ranges import Span, requested_span
-
-PIECE = 64 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What a client asked; header names are lower case, `path` is decoded and has no query."""
-
-    method: str
-    target: str
-    headers: Mapping[str, str]
-    body: bytes = b""
-
-    @property
-    def raw_path(self) -> str:
-        return self.target.partition("?")[0]
-
-    @property
-    def path(self) -> str:
-        return unquote(self.raw_path)
-
-    @property
-    def query(self) -> dict[str, str]:
-        return dict(parse_qsl(self.target.partition("?")[2]))
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """A good answer; a `Path` body is streamed from disk, `ranges` lets a client ask for parts of it."""
-
-    status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | Path = b""
-    ranges: bool = False
-
-    @property
-    def size(self) -> int:
-        return self.body.stat().st_size if isinstance(self.body, Path) else len(self.body)
-
-
-@dataclass(slots=True)
-class Exchange:
-    """One request and what became of it; `sent` grows while the body goes out, so a test can watch a transfer."""
-
-    request: Request
-    status: int = 0
-    sent: int = 0
-
-    @property
-    def method(self) -> str:
-        return self.request.method
-
-    @property
-    def path(self) -> str:
-        return self.request.path
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        return self.request.headers
+from .exchange import Exchange, Request, Response
+from .transport import Listener
 
 
 @dataclass(slots=True)
@@ -88,13 +24,13 @@ class _Fault:
     remaining: int | None
     method: str | None
 
-    def takes(self, request: Request) -> bool:
-        wanted = self.method in (None, request.method) and fnmatchcase(request.path, self.pattern)
-        return wanted and self.remaining != 0
+    def fits(self, request: Request) -> bool:
+        asked = self.method in (None, request.method) and fnmatchcase(request.path, self.pattern)
+        return asked and self.remaining != 0
 
 
 class Upstream:
-    """Serves `answer` on 127.0.0.1 at a free port, from `with` to its end.
+    """Serves `answer` on 127.0.0.1, at a free port unless told, from `with` to its end.
 
     >>> with Upstream(lambda request: Response(body=b"hello")) as server:
     ...     server.url.startswith("http://127.0.0.1:")
@@ -106,8 +42,7 @@ class Upstream:
         self._faults: list[_Fault] = []
         self._log: list[Exchange] = []
         self._lock = threading.Lock()
-        self.stopping = threading.Event()
-        self._listener = _Listener(self, port)
+        self._listener = Listener(self._begin, port)
         self.port: int = self._listener.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
 
@@ -118,15 +53,12 @@ class Upstream:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stopping.set()
-        self._listener.shutdown()
-        self._listener.server_close()
-        self._listener.hang_up()
+        self._listener.stop()
 
     def fault(self, pattern: str, *acts: Act, times: int | None = 1, method: str | None = None) -> None:
-        """Queue acts for paths that match the glob `pattern`; each is used up `times` times (None: for ever).
+        """Queue acts for the paths that match the glob `pattern`, each for `times` requests (None: for ever).
 
-        The queue is in order: a request takes the first act that fits it and still has uses left.
+        A request takes the first queued act that fits it and is not used up. Patterns see decoded paths.
         """
         with self._lock:
             self._faults += [_Fault(pattern, act, times, method) for act in acts]
@@ -148,33 +80,29 @@ class Upstream:
             return tuple(self._log)
 
     def asked(self, pattern: str = "*", method: str | None = None) -> tuple[Exchange, ...]:
-        """The requests whose path matches a glob."""
-        return tuple(x for x in self.log if fnmatchcase(x.path, pattern) and method in (None, x.method))
+        """The exchanges whose path matches a glob."""
+        return tuple(x for x in self.log if method in (None, x.method) and fnmatchcase(x.path, pattern))
 
     def served(self, pattern: str = "*") -> int:
-        """Body bytes handed to the network for paths that match a glob."""
+        """Body bytes handed to the network for the paths that match a glob."""
         return sum(exchange.sent for exchange in self.asked(pattern))
 
     def saw(self, secret: str) -> bool:
-        """Whether any request carried this text in its target, a header or its body."""
-        return any(
-            secret in x.request.target or secret in "\n".join(x.headers.values()) or secret.encode() in x.request.body
-            for x in self.log
-        )
+        """Whether any request carried this text."""
+        return any(exchange.carries(secret) for exchange in self.log)
 
-    def begin(self, request: Request) -> tuple[Exchange, Response, Act]:
-        """Log a request, form its good answer, and pick the act that goes with it."""
+    def _begin(self, request: Request) -> tuple[Exchange, Response, Act]:
         exchange = Exchange(request)
         with self._lock:
             self._log.append(exchange)
             act = self._take_act(request)
         response = _acted(self._answer(request), act)
-        if act.then:
+        if act.then is not None:
             act.then()
         return exchange, response, act
 
     def _take_act(self, request: Request) -> Act:
-        fault = next((fault for fault in self._faults if fault.takes(request)), None)
+        fault = next((fault for fault in self._faults if fault.fits(request)), None)
         if fault is None:
             return Act()
         if fault.remaining is not None:
@@ -183,45 +111,62 @@ class Upstream:
 
 
 def _acted(response: Response, act: Act) -> Response:
-    dropped = {name.lower() for name in act.without}
-    headers = {name: value for name, value in response.headers.items() if name.lower() not in dropped}
-    return Response(
+    dropped = {name.lower() for name in (*act.without, *act.headers)}
+    kept = {name: value for name, value in response.headers.items() if name.lower() not in dropped}
+    plain = act.body is not None or act.ignore_range or act.gzip
+    return replace(
+        response,
         status=act.status or response.status,
-        headers={**headers, **act.headers},
+        headers={**kept, **act.headers},
         body=response.body if act.body is None else act.body,
-        ranges=response.ranges and act.body is None and not act.ignore_range and not act.gzip,
+        ranges=response.ranges and not plain,
     )
 
 
-class _Listener(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
+def not_found(reason: str = "Not Found") -> Response:
+    """A plain 404."""
+    return Response(404, {"Content-Type": "text/plain"}, reason.encode())
 
-    def __init__(self, upstream: Upstream, port: int) -> None:
-        self.upstream = upstream
-        self._open: set[socket.socket] = set()
-        super().__init__(("127.0.0.1", port), _Handler)
 
-    def process_request(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
-        self._open.add(request)
-        super().process_request(request, client_address)  # type: ignore[arg-type]
+def files(contents: Mapping[str, bytes | Path] | Path) -> Callable[[Request], Response]:
+    """An answer that serves, with ranges, a folder or a mapping of paths (`/a.bin`) to contents."""
 
-    def shutdown_request(self, request: socket.socket) -> None:  # type: ignore[override]
-        self._open.discard(request)
-        super().shutdown_request(request)
+    def answer(request: Request) -> Response:
+        body = _below(contents, request.path) if isinstance(contents, Path) else contents.get(request.path)
+        if body is None:
+            return not_found()
+        return Response(headers={"Content-Type": "application/octet-stream"}, body=body, ranges=True)
 
-    def hang_up(self) -> None:
-        """End the kept-alive connections too: a stopped server must not go on answering through them."""
-        for connection in tuple(self._open):
-            try:
-                connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue
+    return answer
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that goes away (killed by a test) is no news; anything else is a bug worth its traceback."""
-        import sys
 
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)  # type: ignore[arg-type]
+def _below(folder: Path, path: str) -> Path | None:
+    file = (folder / path.lstrip("/")).resolve()
+    return file if file.is_file() and file.is_relative_to(folder.resolve()) else None
+
+
+class _Standing(Protocol):
+    @property
+    def port(self) -> int: ...
+
+    @property
+    def url(self) -> str: ...
+
+
+def stand(server: AbstractContextManager[_Standing], port_file: Path | None) -> None:
+    """Run a server until SIGINT or SIGTERM; `port_file` holds the port as soon as it answers."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with server as running:
+        print(running.url, flush=True)
+        if port_file is not None:
+            _write_whole(port_file, f"{running.port}\n")
+        stop.wait()
+
+
+def _write_whole(file: Path, text: str) -> None:
+    """A reader who waits for the file never sees half of it."""
+    partial = file.with_name(file.name + ".part")
+    partial.write_text(text)
+    partial.replace(file)

@@ -33,7 +33,7 @@ def from_stored(value: Any, kind: type[T]) -> T:
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, Message | PurePath | Version):
+    if isinstance(value, Message | PurePath | Version | BaseException):
         return str(value)
     raise NotImplementedError(type(value).__name__)
 

@@ -1,9 +1,11 @@
 """The one door to programs: argv lists, a built environment, an own process group, a deadline, a limit."""
 
+import contextlib
 import os
 import signal
 import stat
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -64,22 +66,28 @@ class Programs:
         environment: Mapping[str, str] | None = None,
         cwd: Path | None = None,
         timeout: float = 60.0,
+        stdin: bytes = b"",
         on_line: Callable[[str], None] | None = None,
+        on_error_line: Callable[[str], None] | None = None,
         limit: int = 16 * 1024 * 1024,
+        tied: bool = False,
     ) -> Completed:
         """Run to the end. `timeout` seconds, then the whole process group is ended (`code` is None).
 
-        `on_line` gets each line of standard output as it comes. More than `limit` bytes on either stream are dropped.
+        `on_line` gets each line of standard output as it comes, `on_error_line` of standard error. More than `limit`
+        bytes on either stream are dropped. A `tied` child ends when we are killed (Linux).
         Raises SystemRefused when the program can't be started, Interrupted when cancelled.
         """
         command = tuple(str(a) for a in argv)
-        child = self._start(command, self.built_environment(environment), cwd)
-        out, err = _Reader(child.stdout, limit, on_line), _Reader(child.stderr, limit, None)
+        child = self._start(_tied(command) if tied else command, self.built_environment(environment), cwd)
+        out, err = _Reader(child.stdout, limit, on_line), _Reader(child.stderr, limit, on_error_line)
         try:
+            _feed(child, stdin)
             timed_out = self._wait(child, timeout)
         finally:
             _end_group(child)  # a grandchild that still holds the pipe would keep the readers waiting
-        out.join(2.0), err.join(2.0)
+        out.join(2.0)
+        err.join(2.0)
         self._cancel.raise_if_set()
         return Completed(command, None if timed_out else child.returncode, out.text(), err.text())
 
@@ -95,7 +103,7 @@ class Programs:
         try:
             return subprocess.Popen(
                 command,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env=environment,
@@ -119,6 +127,32 @@ class Programs:
                     return True
             else:
                 return False
+
+
+def _feed(child: subprocess.Popen[bytes], data: bytes) -> None:
+    """Small secrets and jobs go in here, since argv and environment are for all to see."""
+    with contextlib.suppress(BrokenPipeError):
+        if data:
+            child.stdin.write(data)  # type: ignore[union-attr]
+        child.stdin.close()  # type: ignore[union-attr]
+
+
+_TIE = (
+    "import ctypes, os, signal, sys\n"
+    "ctypes.CDLL(None).prctl(1, signal.SIGKILL)\n"  # PR_SET_PDEATHSIG
+    "os.getppid() == int(sys.argv[1]) or os._exit(137)\n"  # the parent was gone before we asked
+    "os.execv(sys.argv[2], sys.argv[2:])\n"
+)
+
+
+def _tied(command: tuple[str, ...]) -> tuple[str, ...]:
+    """The command behind a few lines that ask the kernel to end it with us; `exec` keeps that wish.
+
+    Not a `preexec_fn`, which can deadlock in a process with threads.
+    """
+    if sys.platform != "linux":
+        return command
+    return (sys.executable, "-I", "-S", "-c", _TIE, str(os.getpid()), *command)
 
 
 class _Reader:

@@ -1,7 +1,7 @@
 """`Host`: the world as one value, passed to everything that has effects."""
 
 import os
-import platform
+import platform as running
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,8 +22,8 @@ class System:
     """What the running interpreter knows of its machine without asking any program."""
 
     platform: str = sys.platform  # linux, darwin, win32
-    machine: str = field(default_factory=platform.machine)
-    release: str = field(default_factory=platform.release)
+    machine: str = field(default_factory=running.machine)
+    release: str = field(default_factory=running.release)
     executable: str = sys.executable
 
 

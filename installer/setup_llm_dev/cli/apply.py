@@ -1,0 +1,198 @@
+"""`apply`, and the command without a name: from nothing to a proven fine-tune."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from setup_llm_dev.messages import Message, message
+
+if TYPE_CHECKING:
+    from setup_llm_dev.cli.log import Log
+    from setup_llm_dev.cli.output import Output
+    from setup_llm_dev.cli.session import Session
+    from setup_llm_dev.documents.events import Event
+    from setup_llm_dev.documents.report import Report
+    from setup_llm_dev.host.state import JournalWriter
+    from setup_llm_dev.stages.prepare import Prepared
+
+
+def configure(parser: argparse.ArgumentParser, _: Callable[[Message], str]) -> None:
+    from setup_llm_dev.cli.session import add_options, add_recipe
+
+    add_recipe(parser, _)
+    add_options(parser, _)
+    parser.add_argument("--no-wait", action="store_true", help=_(message("end with 7 if another run is at work")))
+
+
+def run(arguments: argparse.Namespace, output: "Output") -> int:
+    """0 when everything is done and proved (gaps allowed), else the code of the first failure."""
+    from setup_llm_dev.cli.session import open_session
+    from setup_llm_dev.host.state import one_run
+
+    began = time.monotonic()
+    session = open_session(arguments, output)
+    with one_run(
+        session.layout.run_lock,
+        wait=not arguments.no_wait,
+        cancel=session.host.cancel,
+        on_wait=lambda owner: output.say(message("waiting for another run ({owner})", owner=owner)),
+    ):
+        return _run(session, began, ask=not arguments.yes)
+
+
+def _run(session: "Session", began: float, *, ask: bool) -> int:
+    from setup_llm_dev.stages.prepare import prepare
+
+    output = session.output
+    prepared = prepare(session.host, session.recipe, session.layout, session.options, output.say)
+    session.host.cancel.raise_if_set()
+    if prepared.nothing_to_do:
+        return _nothing_to_do(session, prepared, began)
+    _announce(session, prepared)
+    if ask and not _agreed(session):
+        output.say(message("nothing was changed"))
+        return 0
+    return _execute(session, prepared, began)
+
+
+def _nothing_to_do(session: "Session", prepared: "Prepared", began: float) -> int:
+    from setup_llm_dev.documents.events import Skipped
+    from setup_llm_dev.stages.probe import reachable_again
+
+    steps = prepared.plan.steps
+    events: list[Event] = [Skipped(step=s.id, phase=s.phase, summary=s.describe()) for s in steps]
+    notes = (*prepared.notes, *reachable_again(session.host, prepared.plan))
+    report = _report(session, prepared, events, notes, began, None)
+    _show(session, report)
+    return 0
+
+
+def _execute(session: "Session", prepared: "Prepared", began: float) -> int:
+    from setup_llm_dev.cli.log import Log
+    from setup_llm_dev.cli.progress import drawer
+    from setup_llm_dev.host.state import JournalWriter, run_name
+    from setup_llm_dev.stages.execute import execute
+
+    host, steps = session.host, prepared.plan.steps
+    name = run_name(host.now())
+    log = Log(session.layout.logs, name, host.environment)
+    log.start()
+    records = {step.id: (step.kind, step.record()) for step in steps}
+    journal = JournalWriter(session.layout.journals, name, prepared.plan.recipe.name, records)
+    events: list[Event] = []
+    with drawer(session.output) as drawing:
+        for event in execute(steps, host, recipe=prepared.plan.recipe.name, run=name):
+            journal.keep(event)
+            _note(log, event)
+            events.append(event)
+            drawing.show(event)
+    return _finish(session, prepared, events, began, journal, log)
+
+
+def _finish(
+    session: "Session", prepared: "Prepared", events: "list[Event]", began: float, journal: "JournalWriter",
+    log: "Log",
+) -> int:  # fmt: skip
+    from setup_llm_dev.documents.events import Failed
+    from setup_llm_dev.errors import Interrupted
+
+    failed = next((event for event in events if isinstance(event, Failed)), None)
+    if failed is not None and isinstance(failed.error, Interrupted):
+        raise failed.error
+    report = _report(session, prepared, events, prepared.notes, began, str(log.path))
+    if failed is None:
+        _keep(session, report, journal)
+    _show(session, report)
+    return 0 if failed is None else failed.exit_code
+
+
+def _keep(session: "Session", report: "Report", journal: "JournalWriter") -> None:
+    """Into the workspace; the journal remembers the bytes, so that `undo` knows the file for ours."""
+    import msgspec
+
+    from setup_llm_dev.documents.codec import to_json
+
+    data = msgspec.json.format(to_json(report), indent=1) + b"\n"
+    session.host.files.write(session.layout.report, data)
+    journal.note({"report": str(session.layout.report), "report_sha256": sha256(data).hexdigest()})
+
+
+def _report(
+    session: "Session", prepared: "Prepared", events: "list[Event]", notes: tuple[Message, ...], began: float,
+    log: str | None,
+) -> "Report":  # fmt: skip
+    from setup_llm_dev.documents.events import Failed
+    from setup_llm_dev.stages.summarize import summarize
+    from setup_llm_dev.steps.smoke import RunSmoke, read_proof
+
+    failed = next((e for e in events if isinstance(e, Failed)), None)
+    proof = getattr(failed.error, "result", None) if failed else None
+    smoke = prepared.plan.step("smoke")
+    if proof is None and isinstance(smoke, RunSmoke):
+        proof = read_proof(session.host, smoke.proof)
+    return summarize(
+        prepared.plan,
+        events,
+        proof=proof,
+        notes=notes,
+        seconds=time.monotonic() - began,
+        created=session.host.now().isoformat(timespec="seconds"),
+        log=log,
+    )
+
+
+def _show(session: "Session", report: "Report") -> None:
+    from setup_llm_dev.cli.render_report import render_report
+
+    if session.output.json:
+        session.output.event(report)
+    else:
+        render_report(report, session.output)
+
+
+def _announce(session: "Session", prepared: "Prepared") -> None:
+    """The plan in a few lines of talk; `plan --pin` shows it whole."""
+    say, lock = session.output.say, prepared.plan.lock
+    say(message("torch {version}: {why}", version=lock.torch.version, why=lock.torch.why))
+    if lock.torch.version != lock.torch.wanted:
+        say(message("not the first choice, {wanted}:", wanted=lock.torch.wanted))
+        for reason in lock.torch.skipped:
+            say(message("  {reason}", reason=reason))
+    for note in prepared.notes:
+        say(message("note: {note}", note=note))
+    for gap in prepared.plan.gaps:
+        say(message("gap, {what}: {why}", what=gap.what, why=gap.why))
+    say(message("project folder: {path}", path=str(session.layout.workspace)))
+
+
+def _agreed(session: "Session") -> bool:
+    """Asked once, and only where somebody can answer."""
+    if session.output.json or not sys.stdin or not sys.stdin.isatty() or not sys.stderr.isatty():
+        return True
+    session.output.complain(session.output.translate(message("Go on? [Y/n] ")))
+    answer = sys.stdin.readline()
+    session.host.cancel.raise_if_set()
+    return answer.strip().lower() in ("", "y", "yes", "j", "是", "好")
+
+
+def _note(log: "Log", event: "Event") -> None:
+    from setup_llm_dev.documents.events import Failed, Progressed
+
+    if isinstance(event, Progressed) and event.text is None:
+        return
+    log.line(f"{event.at:9.3f} {type(event).__name__.lower()} {_words(event)}")
+    if isinstance(event, Failed) and event.error is not None and event.error.__cause__ is not None:
+        import traceback
+
+        log.line("".join(traceback.format_exception(event.error)))
+    result = getattr(getattr(event, "error", None), "result", None)
+    if result:
+        log.line(str(result.get("stderr", "")))
+
+
+def _words(event: "Event") -> str:
+    parts = [str(getattr(event, name)) for name in ("step", "summary", "why", "text", "receipt") if hasattr(event, name)]
+    return " · ".join(part for part in parts if part and part != "None")

@@ -1,0 +1,67 @@
+"""The log of a run: everything that happened, with secrets masked before they reach the disk."""
+
+import os
+import re
+import tempfile
+import traceback
+from collections.abc import Mapping
+from pathlib import Path, PurePath
+
+_SECRET_NAME = re.compile(r"(TOKEN|PASSWORD|PASSWD|SECRET|API_?KEY|CREDENTIAL)", re.IGNORECASE)
+_USERINFO = re.compile(r"(\w+://)[^/\s@'\"]+@")
+_HUB_TOKEN = re.compile(r"\bhf_[A-Za-z0-9]{8,}\b")
+_KEPT = 30
+
+
+class Masker:
+    """Replaces what must not be written down: values of secret variables, passwords in URLs, hub tokens."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        values = {v for n, v in environment.items() if _SECRET_NAME.search(n) and len(v) >= 6}
+        for name, value in environment.items():
+            if name.lower().endswith("_proxy") or "INDEX" in name:
+                values |= {part for part in re.findall(r"://[^/@\s:]*:([^@/\s]+)@", value) if len(part) >= 3}
+        self._values = sorted(values, key=len, reverse=True)
+
+    def __call__(self, text: str) -> str:
+        for value in self._values:
+            text = text.replace(value, "***")
+        return _HUB_TOKEN.sub("hf_***", _USERINFO.sub(r"\1***@", text))
+
+
+class Log:
+    """Lines with the time since the start. The file is made by the first change, not by looking."""
+
+    def __init__(self, folder: PurePath, name: str, environment: Mapping[str, str]) -> None:
+        self.path = Path(folder) / f"{name}.log"
+        self._mask = Masker(environment)
+        self._waiting: list[str] = []
+        self._open = False
+
+    def line(self, text: str) -> None:
+        masked = self._mask(text)
+        if not self._open:
+            self._waiting.append(masked)
+            return
+        with self.path.open("a", encoding="utf-8") as stream:
+            stream.write(masked + "\n")
+
+    def start(self) -> None:
+        """From here on lines reach the disk; old logs beyond the last thirty go."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        for old in sorted(self.path.parent.glob("*.log"))[:-_KEPT]:
+            old.unlink(missing_ok=True)
+        self.path.touch(mode=0o600)
+        self._open = True
+        waiting, self._waiting = self._waiting, []
+        for text in waiting:
+            self.line(text)
+
+
+def keep_traceback(error: BaseException) -> Path:
+    """Where the traceback of a bug was put."""
+    text = Masker(os.environ)("".join(traceback.format_exception(error)))
+    handle, name = tempfile.mkstemp(prefix="setup-llm-dev-bug-", suffix=".log")
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    return Path(name)

@@ -1,0 +1,88 @@
+"""The argument parser, filled only for the command that was named, so that starting stays cheap."""
+
+import argparse
+import importlib
+from collections.abc import Callable, Sequence
+from typing import NoReturn, cast
+
+from setup_llm_dev.__about__ import __version__
+from setup_llm_dev.cli.commands import COMMANDS, Command, CommandModule
+from setup_llm_dev.errors import UsageError
+from setup_llm_dev.messages import Message, message
+
+Translate = Callable[[Message], str]
+_DEFAULT = "apply"
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with our errors: raised, not printed, and with the nearest valid word."""
+
+    def error(self, text: str) -> NoReturn:
+        raise UsageError(
+            message("{text}", text=text), hint=message("see `{command} --help`", command=self.prog)
+        )
+
+
+def parse(argv: Sequence[str], translate: Translate) -> argparse.Namespace:
+    """The arguments of the named command; without a command, those of `apply`."""
+    words = list(argv)
+    if not any(not word.startswith("-") for word in words) and not {"-h", "--help", "--version"} & set(words):
+        words.insert(0, _DEFAULT)
+    named = next((word for word in words if not word.startswith("-")), None)
+    command = next((c for c in COMMANDS if c.name == named), None)
+    if command is None and named is not None and words[0] == named:
+        raise _unknown(named)
+    return build(translate, only=command).parse_args(words)
+
+
+def full_parser(translate: Translate = str) -> Parser:
+    """The parser with every command filled in: for shell completion and the tests."""
+    return build(translate, only=None, fill=True)
+
+
+def build(translate: Translate, *, only: Command | None, fill: bool = False) -> Parser:
+    """`only`: the command whose arguments are needed."""
+    parser = Parser(
+        prog="setup-llm-dev",
+        description=translate(message("From a bare machine to a proven fine-tune in one command.")),
+        epilog=translate(message("Without a command: `apply` of the recipe text-classification.")),
+    )
+    parser.add_argument("--version", action="version", version=f"setup-llm-dev {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+    for command in COMMANDS:
+        text = translate(command.help)
+        child = commands.add_parser(command.name, help=text, description=text)
+        if fill or command is only:
+            _common(child, translate)
+            module(command).configure(child, translate)
+    return parser
+
+
+def module(command: Command) -> CommandModule:
+    return cast(CommandModule, importlib.import_module(f"setup_llm_dev.cli.{command.module}"))
+
+
+def _common(parser: argparse.ArgumentParser, _: Translate) -> None:
+    group = parser.add_argument_group(_(message("options of every command")))
+    group.add_argument("--version", action="version", version=f"setup-llm-dev {__version__}")
+    group.add_argument("--json", action="store_true", help=_(message("print JSON on stdout, on failure too")))
+    group.add_argument("-q", "--quiet", action="store_true", help=_(message("say only what went wrong")))
+    group.add_argument("-v", "--verbose", action="store_true", help=_(message("say more")))
+    group.add_argument("--no-color", action="store_true", help=_(message("no colours (also: NO_COLOR)")))
+    group.add_argument(
+        "--home", metavar="DIR", help=_(message("our data folder (also: SETUP_LLM_DEV_HOME)"))
+    )
+    group.add_argument("--workspace", metavar="DIR", help=_(message("the project folder to make or adopt")))
+    group.add_argument("-y", "--yes", action="store_true", help=_(message("don't ask before starting")))
+
+
+def _unknown(word: str) -> UsageError:
+    import difflib
+
+    names = [command.name for command in COMMANDS]
+    near = difflib.get_close_matches(word, names, 1)
+    if near:
+        hint = message("did you mean `setup-llm-dev {command}`?", command=near[0])
+    else:
+        hint = message("the commands are: {commands}", commands=", ".join(names))
+    return UsageError(message("there is no command “{word}”", word=word), hint=hint)

@@ -1,0 +1,198 @@
+"""What most commands begin with: the host with its signals, the recipe, the folders, the options."""
+
+import argparse
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from setup_llm_dev.cli.output import Output
+from setup_llm_dev.documents.layout import Layout
+from setup_llm_dev.documents.manifests import manifests_folder
+from setup_llm_dev.documents.recipe import Recipe
+from setup_llm_dev.documents.recipe_reading import read_recipe
+from setup_llm_dev.errors import Interrupted, Refused, UsageError
+from setup_llm_dev.host.cancel import Cancel
+from setup_llm_dev.host.world import Host, real_host
+from setup_llm_dev.messages import Message, message
+from setup_llm_dev.platforms.registry import current_platform
+from setup_llm_dev.stages.compose import PARTS
+from setup_llm_dev.stages.prepare import Options
+
+DEFAULT_RECIPE = "text-classification"
+_ARCH = {"amd64": "x86_64", "aarch64": "arm64", "AMD64": "x86_64", "ARM64": "arm64"}
+REQUIRABLE = ("ide", "gpu", "model")
+
+
+@dataclass(frozen=True)
+class Session:
+    """One command's world. `options` are those of commands that plan or apply."""
+
+    host: Host
+    output: Output
+    recipe: Recipe
+    layout: Layout
+    options: Options
+
+
+def open_session(arguments: argparse.Namespace, output: Output) -> Session:
+    """Raises UsageError for wrong words, Refused for a home that is not ours to write in."""
+    host = real_host(_with_signals(Cancel()))
+    _refuse_foreign_home(host)
+    recipe = recipe_named(host, arguments.recipe or DEFAULT_RECIPE)
+    layout = current_platform(host.system).layout(
+        home=host.home,
+        environment=host.environment,
+        recipe=recipe.name,
+        data=_folder(arguments.home),
+        workspace=_folder(arguments.workspace),
+    )
+    _warn_root(host, output)
+    return Session(host, output, recipe, layout, _options(arguments))
+
+
+def recipe_named(host: Host, name: str) -> Recipe:
+    """A recipe merged for the machine that runs this."""
+    machine = host.system.machine
+    recipe = read_recipe(
+        name,
+        folder=manifests_folder() / "recipes",
+        os=current_platform(host.system).OS,
+        arch=_ARCH.get(machine, machine),
+    )
+    if not recipe.applicable:
+        raise UsageError(
+            message("the recipe {name} names no model: it can only be extended", name=recipe.name),
+            hint=message("see `setup-llm-dev recipes list`"),
+        )
+    return recipe
+
+
+def add_recipe(parser: argparse.ArgumentParser, _: Callable[[Message], str]) -> None:
+    parser.add_argument(
+        "recipe",
+        nargs="?",
+        metavar="RECIPE",
+        help=_(message("name or path of a recipe (default: text-classification)")),
+    )
+
+
+def add_options(parser: argparse.ArgumentParser, _: Callable[[Message], str]) -> None:
+    """The options of the commands that plan or apply."""
+    group = parser.add_argument_group(_(message("what to set up, and for which machine")))
+    group.add_argument("--machine", metavar="FILE", help=_(message("a saved Machine instead of this one")))
+    group.add_argument(
+        "--assume", metavar="gpu=…", help=_(message("gpu=none or gpu=VENDOR:CHIP:DRIVER instead of what is found"))
+    )
+    group.add_argument("--torch", metavar="VARIANT", help=_(message("a build of PyTorch: cpu, cu130, mps …")))
+    group.add_argument("--python", metavar="PATH", help=_(message("the Python to make the environment with")))
+    group.add_argument(
+        "--only", nargs="+", choices=PARTS, metavar="PART", help=_(message("only these of: {parts}", parts=_parts()))
+    )
+    group.add_argument("--skip", nargs="+", choices=PARTS, metavar="PART", help=_(message("all but these")))
+    group.add_argument(
+        "--require", metavar="WHAT,…", help=_(message("ide, gpu, model: a gap there is a failure"))
+    )
+    group.add_argument(
+        "--upgrade", action="store_true", help=_(message("make a new lock instead of reusing the one in the project"))
+    )
+
+
+def _parts() -> str:
+    return " ".join(PARTS)
+
+
+def _options(arguments: argparse.Namespace) -> Options:
+    known = vars(arguments)
+    return Options(
+        torch=known.get("torch"),
+        python=_folder(known.get("python")),
+        upgrade=known.get("upgrade", False),
+        parts=_chosen_parts(known),
+        require=_required(known.get("require")),
+        machine=_saved_machine(known.get("machine")),
+        assume=known.get("assume"),
+    )
+
+
+def _chosen_parts(known: dict[str, Any]) -> frozenset[str]:
+    """An environment without its packages proves nothing, so the two come together."""
+    only, skip = known.get("only"), known.get("skip")
+    chosen = frozenset(only or PARTS) - frozenset(skip or ())
+    if "smoke" in chosen and only:
+        chosen |= {"model"}
+    return chosen | {"python", "packages"}
+
+
+def _required(text: str | None) -> frozenset[str]:
+    words = frozenset(word for word in (text or "").split(",") if word)
+    unknown = sorted(words - set(REQUIRABLE))
+    if unknown:
+        raise UsageError(
+            message("--require does not know {word}", word=", ".join(unknown)),
+            hint=message("it knows: {words}", words=", ".join(REQUIRABLE)),
+        )
+    return words
+
+
+def _saved_machine(path: str | None) -> Any:
+    if path is None:
+        return None
+    import json
+
+    import msgspec
+
+    from setup_llm_dev.documents.codec import from_stored
+    from setup_llm_dev.documents.machine import Machine
+
+    try:
+        return from_stored(json.loads(Path(path).read_text(encoding="utf-8")), Machine)
+    except OSError as error:
+        raise UsageError(message("{file}: {why}", file=path, why=error.strerror or str(error))) from error
+    except (ValueError, msgspec.ValidationError) as error:
+        raise UsageError(
+            message("{file} is not a Machine: {why}", file=path, why=str(error)),
+            hint=message("make one with `setup-llm-dev detect --json`"),
+        ) from error
+
+
+def _folder(text: str | None) -> Path | None:
+    return Path(text).expanduser().absolute() if text else None
+
+
+def _with_signals(cancel: Cancel) -> Cancel:
+    """The first signal asks everybody to stop; a second one ends us at once."""
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        if cancel.is_set():
+            os._exit(128 + number)
+        cancel.set(number)
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), stop)
+    return cancel
+
+
+def _refuse_foreign_home(host: Host) -> None:
+    """Under sudo with another user's HOME we would leave files of root's in it."""
+    user = host.environment.get("SUDO_USER")
+    if not user or not hasattr(os, "geteuid") or os.geteuid() != 0 or not host.home.exists():
+        return
+    if host.home.stat().st_uid != 0:
+        raise Refused(
+            message("this would put files of root's into the home of {user}", user=user),
+            hint=message("run it without sudo: it needs no rights of root"),
+        )
+
+
+def _warn_root(host: Host, output: Output) -> None:
+    if hasattr(os, "geteuid") and os.geteuid() == 0 and not output.quiet:
+        output.say(message("note: you are root; setup-llm-dev needs no rights of root"))
+
+
+def interrupted(host: Host) -> Interrupted:
+    return Interrupted(message("stopped"), signal_number=host.cancel.signal_number)

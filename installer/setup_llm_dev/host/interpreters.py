@@ -1,0 +1,143 @@
+"""The Pythons of a computer: where they may lie, and what each says of itself when it is asked."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import PurePath
+
+from packaging.version import Version
+
+from setup_llm_dev.documents.machine import Interpreter
+from setup_llm_dev.errors import SystemRefused
+from setup_llm_dev.host.places import Places
+from setup_llm_dev.host.world import Host
+from setup_llm_dev.messages import Message, message
+
+ASKED = """
+import importlib.util as u, json, os, platform as p, struct, sys, sysconfig as s
+print(json.dumps({"version": p.python_version(), "implementation": p.python_implementation(),
+    "platform": s.get_platform(), "venv": u.find_spec("venv") is not None, "bits": struct.calcsize("P") * 8,
+    "free_threaded": bool(s.get_config_var("Py_GIL_DISABLED")), "base": getattr(sys, "_base_executable", ""),
+    "conda": os.path.isdir(os.path.join(sys.base_prefix, "conda-meta"))}))
+"""
+_NAMES = ("python3", *(f"python3.{minor}" for minor in range(20, 9, -1)))
+_NAME = re.compile(r"python3(\.\d+)?|python\.exe")
+_TOO_OLD = re.compile(r"python(2|3\.[0-8]\b)")  # no build that we know runs on them: not worth starting
+_SECONDS = 10.0
+_ASKED_AT_ONCE = 4
+
+
+def find_interpreters(host: Host, places: Places, arch: str) -> tuple[Interpreter, ...]:
+    """Every CPython that is installed: the running one first, then as found; unusable ones carry `problem`.
+
+    Scripts (shims of version managers) and environments are not interpreters of their own; conda's are left
+    out, unless one runs this tool.
+    """
+    names = _by_real_path(host, places)
+    with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
+        answers = list(pool.map(lambda real: _ask(host, real), names))
+    found: dict[str, Interpreter] = {}
+    for position, (real, answer) in enumerate(zip(names, answers, strict=True)):
+        running = position == 0
+        if answer.get("conda") and not running:
+            continue
+        named = answer.get("base")
+        base = str(host.files.resolve(PurePath(str(named)))) if named else real
+        shown = _shown(names[base]) if base in names else base
+        found.setdefault(base, _interpreter(shown, answer, arch, running))
+    return tuple(found.values())
+
+
+def _by_real_path(host: Host, places: Places) -> dict[str, list[PurePath]]:
+    """Real path of each candidate → the names that lead to it, in order; the running interpreter first."""
+    found: dict[str, list[PurePath]] = {}
+    for path in _candidates(host, places):
+        if not host.files.is_file(path) or _is_script(host, path):
+            continue
+        real = host.files.resolve(path)
+        if _TOO_OLD.match(real.name):
+            continue
+        names = found.setdefault(str(real), [])
+        if not host.files.exists(path.parent.parent / "pyvenv.cfg"):
+            names.append(path)
+    return {real: names or [PurePath(real)] for real, names in found.items()}
+
+
+def _candidates(host: Host, places: Places) -> Iterator[PurePath]:
+    yield PurePath(host.system.executable)
+    for name in _NAMES if host.system.platform != "win32" else ("python",):
+        path = host.programs.find(name)
+        if path and "WindowsApps" not in path.parts:  # a stub that opens the shop
+            yield path
+    nested = (nest / name / places.inside for nest in places.nests for name in host.files.list_dir(nest))
+    for folder in (*places.interpreters, *nested):
+        yield from (folder / name for name in host.files.list_dir(folder) if _NAME.fullmatch(name))
+
+
+def _is_script(host: Host, path: PurePath) -> bool:
+    try:
+        return host.files.read_bytes(path, 2) == b"#!"
+    except OSError:
+        return True
+
+
+def _ask(host: Host, path: str) -> dict[str, object]:
+    """What the interpreter at `path` prints, or `{"failure": …}`. It sees none of the user's environment."""
+    try:
+        answer = host.programs.run((path, "-I", "-c", ASKED, "interpreter"), timeout=_SECONDS)
+    except SystemRefused as error:
+        return {"failure": str(error)}
+    if answer.timed_out:
+        return {"failure": "no answer"}
+    try:
+        told = json.loads(answer.stdout)
+    except ValueError:
+        told = None
+    if not answer.ok or not isinstance(told, dict):
+        return {"failure": (answer.stderr.strip().splitlines() or [f"exit code {answer.code}"])[-1][:200]}
+    return told
+
+
+def _interpreter(path: str, answer: dict[str, object], arch: str, running: bool) -> Interpreter:
+    return Interpreter(
+        path=path,
+        version=str(answer.get("version", "")),
+        platform=str(answer.get("platform", "")),
+        has_venv=bool(answer.get("venv", False)),
+        running=running,
+        problem=_problem(answer, arch),
+    )
+
+
+def _problem(answer: dict[str, object], arch: str) -> Message | None:
+    if "failure" in answer:
+        return message("it does not run: {why}", why=str(answer["failure"]))
+    if answer.get("implementation") != "CPython":
+        return message(
+            "it is {implementation}, not CPython", implementation=str(answer.get("implementation"))
+        )
+    if answer.get("bits") != 64:
+        return message("it is a 32-bit Python; PyTorch has 64-bit builds only")
+    if answer.get("free_threaded"):
+        return message("it is a free-threaded build, which many packages do not support yet")
+    if Version(str(answer["version"])).is_prerelease:
+        return message("it is a pre-release of Python")
+    if arch == "arm64" and str(answer.get("platform", "")).endswith(("x86_64", "amd64")):
+        return message("it is a Python for x86_64 on an arm64 processor")
+    if not answer.get("venv"):
+        return message("it has no venv module (Debian and Ubuntu: install python3-venv)")
+    return None
+
+
+def _shown(names: Iterable[PurePath]) -> str:
+    """The name that stays the same Python after an upgrade: one with the version in it, if there is one."""
+    every = tuple(names)
+    return str(next((n for n in every if re.search(r"python3\.\d+", n.name)), every[0]))
+
+
+def ask_interpreter(host: Host, path: PurePath, arch: str) -> Interpreter:
+    """The interpreter that the user names, with the base it was made from where it is an environment's."""
+    answer = _ask(host, str(path))
+    base = str(answer.get("base") or path)
+    return _interpreter(base, answer, arch, running=False)

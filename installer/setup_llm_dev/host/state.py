@@ -1,0 +1,144 @@
+"""Our own memory on the disk: the lock of a run, and the journals."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from typing import Any
+
+from setup_llm_dev.documents.events import Applied, Began, Event, Failed, Skipped, Started, Undone
+from setup_llm_dev.documents.journal import decode_lines, encode_line
+from setup_llm_dev.errors import Busy
+from setup_llm_dev.host.cancel import Cancel
+from setup_llm_dev.host.files import Files
+from setup_llm_dev.messages import message
+
+_POLL_SECONDS = 0.2
+
+
+@contextlib.contextmanager
+def one_run(
+    lock_file: PurePath, *, wait: bool, cancel: Cancel, on_wait: Callable[[str], None]
+) -> Iterator[None]:
+    """Hold the data folder; a second run waits and says for whom, or raises Busy (7) at once with `wait=False`."""
+    from filelock import FileLock, Timeout
+
+    path = Path(lock_file)
+    Files().make_dir(path.parent)
+    lock = FileLock(path, mode=0o600)
+    said = False
+    while True:
+        try:
+            lock.acquire(timeout=0 if not said else _POLL_SECONDS)
+            break
+        except Timeout:
+            owner = _owner(path)
+            if not wait:
+                raise Busy(
+                    message("another run of setup-llm-dev is at work ({owner})", owner=owner),
+                    hint=message("wait until it has ended, or leave out --no-wait"),
+                ) from None
+            if not said:
+                on_wait(owner)
+            said = True
+            cancel.raise_if_set()
+    try:
+        _owner_file(path).write_text(f"process {os.getpid()}", encoding="utf-8")
+        yield
+    finally:
+        _owner_file(path).unlink(missing_ok=True)
+        lock.release()
+
+
+@dataclass
+class JournalWriter:
+    """Appends one run's facts, each flushed before the next step begins; makes no file before the first change."""
+
+    folder: PurePath
+    run: str
+    recipe: str
+    records: dict[str, tuple[str, dict[str, Any]]]  # step id -> kind and record
+    files: Files = field(default_factory=Files)
+    _open: bool = False
+
+    def keep(self, event: Event) -> None:
+        """Write down what `undo` and the report need; progress is not kept."""
+        match event:
+            case Started():
+                kind, record = self.records[event.step]
+                self._write({"started": event.step, "kind": kind, "record": record, "phase": event.phase})
+            case Applied():
+                self._write({"applied": event.step, "receipt": event.receipt, "seconds": round(event.seconds, 3)})
+            case Failed():
+                self._write({"failed": event.step, "text": str(event.text), "exit_code": event.exit_code})
+            case Undone() | Skipped() | Began():
+                pass
+
+    def note(self, entry: dict[str, Any]) -> None:
+        """Another fact of the run, such as the report's digest."""
+        if self._open:
+            self._write(entry)
+
+    def _write(self, entry: dict[str, Any]) -> None:
+        path = self.folder / f"{self.run}.jsonl"
+        if not self._open:
+            self.files.make_dir(self.folder)
+            self._open = True
+            self.files.append(path, encode_line({"began": self.run, "recipe": self.recipe, "schema": "journal/1"}))
+            self.files.flush_dir(self.folder)
+        self.files.append(path, encode_line(entry))
+
+
+@dataclass(frozen=True)
+class RunMemory:
+    """A run read back: its steps in the order in which they began, receipts of those that ended."""
+
+    path: Path
+    recipe: str
+    steps: tuple[tuple[str, str, dict[str, Any], dict[str, Any]], ...]  # id, kind, record, receipt
+    undone: frozenset[str]
+    finished_undo: bool
+    notes: tuple[dict[str, Any], ...]
+
+
+def last_run(folder: PurePath, recipe: str | None = None) -> RunMemory | None:
+    """The newest run that changed something and was not undone."""
+    for path in sorted(Path(folder).glob("*.jsonl"), reverse=True):
+        memory = read_run(path)
+        if memory.steps and not memory.finished_undo and recipe in (None, memory.recipe):
+            return memory
+    return None
+
+
+def read_run(path: Path) -> RunMemory:
+    entries = decode_lines(path.read_bytes())
+    began = {e["started"]: (e["kind"], e["record"]) for e in entries if "started" in e}
+    receipts = {e["applied"]: e["receipt"] for e in entries if "applied" in e}
+    steps = tuple((name, kind, record, receipts.get(name, {})) for name, (kind, record) in began.items())
+    return RunMemory(
+        path=path,
+        recipe=next((str(e["recipe"]) for e in entries if "began" in e), ""),
+        steps=steps,
+        undone=frozenset(e["undone"] for e in entries if "undone" in e),
+        finished_undo=any(e.get("undo") == "finished" for e in entries),
+        notes=tuple(e for e in entries if "report_sha256" in e),
+    )
+
+
+def _owner_file(path: Path) -> Path:
+    return path.with_suffix(".owner")
+
+
+def _owner(path: Path) -> str:
+    try:
+        return _owner_file(path).read_text(encoding="utf-8").strip() or "unknown"
+    except OSError:
+        return "unknown"
+
+
+def run_name(now: Any) -> str:
+    """Sorts by time; the process id keeps two runs of one second apart."""
+    return f"{now:%Y%m%dT%H%M%S%fZ}-{os.getpid()}"
+
+

@@ -1,0 +1,190 @@
+"""Linux: facts from /proc, /sys and os-release; folders by the XDG rules."""
+
+import re
+from collections.abc import Mapping
+from pathlib import PurePath, PurePosixPath
+
+from setup_llm_dev.documents.layout import Layout
+from setup_llm_dev.documents.machine import Finding, Machine, Os
+from setup_llm_dev.host.places import Places
+from setup_llm_dev.host.world import Host
+from setup_llm_dev.messages import message
+from setup_llm_dev.platforms.folders import APP, expanded, lay_out, overridden
+
+OS: Os = "linux"
+SYSTEM = "linux"  # sys.platform
+_ARCHES = {"amd64": "x86_64", "aarch64": "arm64"}
+_CONTAINER = re.compile(r"docker|kubepods|containerd|libpod|/lxc")
+
+
+def probe(host: Host) -> Machine:
+    """What the system says of itself; accelerators, interpreters and IDEs are found by others."""
+    arch = _ARCHES.get(host.system.machine, host.system.machine)
+    libc = _libc(host)
+    cpu, count = _cpu(host)
+    return Machine(
+        os=OS,
+        arch=arch,
+        distribution=_distribution(host),
+        libc=libc,
+        kernel=host.system.release,
+        cpu=cpu,
+        cpu_count=count,
+        memory_bytes=_memory(host),
+        environment=_environment(host),
+        findings=_findings(host, libc),
+    )
+
+
+def layout(
+    *,
+    home: PurePath,
+    environment: Mapping[str, str],
+    recipe: str,
+    data: PurePath | None = None,
+    workspace: PurePath | None = None,
+) -> Layout:
+    """Where everything lies: XDG folders, our overrides, `~/llm-dev/RECIPE`."""
+    return lay_out(
+        home=home,
+        environment=environment,
+        recipe=recipe,
+        data=overridden(home, environment, data) or _xdg(home, environment, "DATA", ".local/share") / APP,
+        config=_xdg(home, environment, "CONFIG", ".config") / APP,
+        workspace=workspace,
+    )
+
+
+def places(home: PurePath, environment: Mapping[str, str], data: PurePath) -> Places:
+    """Where Pythons and PyCharms may be; `data` is our own data folder."""
+    share = _xdg(home, environment, "DATA", ".local/share")
+    pyenv = expanded(home, environment.get("PYENV_ROOT") or "~/.pyenv")
+    uv = environment.get("UV_PYTHON_INSTALL_DIR")
+    return Places(
+        interpreters=(PurePosixPath("/usr/local/bin"), PurePosixPath("/usr/bin"), home / ".local" / "bin"),
+        nests=(expanded(home, uv) if uv else share / "uv" / "python", pyenv / "versions"),
+        inside=PurePosixPath("bin"),
+        ides=(
+            data / "ide",
+            share / "JetBrains" / "Toolbox" / "apps",
+            PurePosixPath("/opt"),
+            PurePosixPath("/snap"),
+            home,
+            home / "Applications",
+        ),
+        settings=_xdg(home, environment, "CONFIG", ".config") / "JetBrains",
+    )
+
+
+def _xdg(home: PurePath, environment: Mapping[str, str], name: str, default: str) -> PurePath:
+    """The XDG specification: a relative path in these variables is to be ignored."""
+    named = environment.get(f"XDG_{name}_HOME", "").strip()
+    return type(home)(named) if named.startswith("/") else home / default
+
+
+def _distribution(host: Host) -> str | None:
+    text = host.files.read_text(PurePath("/etc/os-release")) or ""
+    told = re.search(r'^PRETTY_NAME="?([^"\n]*)"?$', text, re.MULTILINE)
+    return told[1] if told else None
+
+
+def _libc(host: Host) -> str | None:
+    """`glibc 2.36`, `musl 1.2.5`, or None where nothing tells."""
+    for name in host.files.list_dir(PurePath("/lib")):
+        if name.startswith("ld-musl-") and not host.files.exists(PurePath("/etc/debian_version")):
+            told = re.search(r"Version ([\d.]+)", host.programs.run((f"/lib/{name}",), timeout=5).stderr)
+            return f"musl {told[1]}" if told else "musl"
+    getconf = host.programs.find("getconf")
+    told = (
+        re.match(r"glibc [\d.]+", host.programs.run((getconf, "GNU_LIBC_VERSION"), timeout=5).stdout)
+        if getconf
+        else None
+    )
+    return told[0] if told else None
+
+
+def _cpu(host: Host) -> tuple[str | None, int]:
+    text = host.files.read_text(PurePath("/proc/cpuinfo")) or ""
+    model = re.search(r"^(?:model name|Model)\s*: (.+)$", text, re.MULTILINE)
+    return (model[1].strip() if model else None), max(
+        1, len(re.findall(r"^processor\s*:", text, re.MULTILINE))
+    )
+
+
+def _memory(host: Host) -> int | None:
+    text = host.files.read_text(PurePath("/proc/meminfo")) or ""
+    told = re.search(r"^MemTotal:\s*(\d+) kB$", text, re.MULTILINE)
+    return int(told[1]) * 1024 if told else None
+
+
+def _environment(host: Host) -> str | None:
+    """Colab first, then WSL: a container inside WSL still has WSL's driver."""
+    if "COLAB_RELEASE_TAG" in host.environment:
+        return "colab"
+    if "microsoft" in host.system.release.lower():
+        return "wsl"
+    return "container" if _in_container(host) else None
+
+
+def _in_container(host: Host) -> bool:
+    marks = ("/.dockerenv", "/run/.containerenv")
+    if any(host.files.exists(PurePath(m)) for m in marks) or host.environment.get("container"):
+        return True
+    groups = host.files.read_text(PurePath("/proc/1/cgroup")) or ""
+    return "KUBERNETES_SERVICE_HOST" in host.environment or bool(_CONTAINER.search(groups))
+
+
+def _findings(host: Host, libc: str | None) -> tuple[Finding, ...]:
+    found = []
+    if _environment(host) == "wsl":
+        found.append(
+            Finding(
+                id="wsl",
+                text=message("this is Windows Subsystem for Linux: the GPU driver is the one of Windows"),
+                hint=message("install GPU drivers in Windows only, never inside"),
+            )
+        )
+    if _in_container(host):
+        found.append(
+            Finding(
+                id="container",
+                text=message("this is a container: what is outside its volumes is lost with it"),
+            )
+        )
+    if libc and libc.startswith("musl"):
+        found.append(
+            Finding(
+                id="musl",
+                text=message("the C library is musl; PyTorch is published for glibc only"),
+                hint=message("use a distribution with glibc, such as Debian, Ubuntu or Fedora"),
+            )
+        )
+    if _user_id(host) == 0:
+        found.append(Finding(id="root", text=message("running as root: what is made here belongs to root")))
+        if "SUDO_UID" in host.environment and host.home != _root_home(host):
+            found.append(
+                Finding(
+                    id="sudo-home",
+                    text=message(
+                        "sudo runs this as root in the home of another user: {home}", home=str(host.home)
+                    ),
+                    hint=message("run the command without sudo"),
+                )
+            )
+    return tuple(found)
+
+
+def _user_id(host: Host) -> int | None:
+    told = re.search(
+        r"^Uid:\s*\d+\s+(\d+)", host.files.read_text(PurePath("/proc/self/status")) or "", re.MULTILINE
+    )
+    return int(told[1]) if told else None
+
+
+def _root_home(host: Host) -> PurePath:
+    told = re.search(
+        r"^root:[^:]*:0:[^:]*:[^:]*:([^:]+):",
+        host.files.read_text(PurePath("/etc/passwd")) or "",
+        re.MULTILINE,
+    )
+    return type(host.home)(told[1] if told else "/root")

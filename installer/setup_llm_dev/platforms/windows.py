@@ -1,0 +1,96 @@
+"""Windows: facts from the environment and one system call; folders under AppData."""
+
+import ctypes
+import sys
+from collections.abc import Mapping
+from pathlib import PurePath, PureWindowsPath
+
+from setup_llm_dev.documents.layout import Layout
+from setup_llm_dev.documents.machine import Machine, Os
+from setup_llm_dev.host.places import Places
+from setup_llm_dev.host.world import Host
+from setup_llm_dev.platforms.folders import APP, expanded, lay_out, overridden
+
+OS: Os = "windows"
+SYSTEM = "win32"
+_ARCHES = {"AMD64": "x86_64", "ARM64": "arm64"}
+
+
+def probe(host: Host) -> Machine:
+    """What the system says of itself, without starting a program: PowerShell alone takes a second."""
+    count = host.environment.get("NUMBER_OF_PROCESSORS", "")
+    return Machine(
+        os=OS,
+        arch=_ARCHES.get(host.system.machine, host.system.machine),
+        distribution=f"Windows {host.system.release}",
+        kernel=host.system.release,
+        cpu=host.environment.get("PROCESSOR_IDENTIFIER"),
+        cpu_count=int(count) if count.isdecimal() else 1,
+        memory_bytes=_memory_bytes(),
+    )
+
+
+def layout(
+    *,
+    home: PurePath,
+    environment: Mapping[str, str],
+    recipe: str,
+    data: PurePath | None = None,
+    workspace: PurePath | None = None,
+) -> Layout:
+    """Where everything lies: local AppData (never roaming), our overrides, `~/llm-dev/RECIPE`."""
+    local = _named(environment, "LOCALAPPDATA", home / "AppData" / "Local") / APP
+    return lay_out(
+        home=home,
+        environment=environment,
+        recipe=recipe,
+        data=overridden(home, environment, data) or local,
+        config=local,
+        workspace=workspace,
+        windows=True,
+    )
+
+
+def places(home: PurePath, environment: Mapping[str, str], data: PurePath) -> Places:
+    """Where Pythons and PyCharms may be; `data` is our own data folder."""
+    local = _named(environment, "LOCALAPPDATA", home / "AppData" / "Local")
+    roaming = _named(environment, "APPDATA", home / "AppData" / "Roaming")
+    programs = _named(environment, "PROGRAMFILES", PureWindowsPath("C:\\Program Files"))
+    uv = environment.get("UV_PYTHON_INSTALL_DIR")
+    pyenv = environment.get("PYENV_ROOT") or "~/.pyenv/pyenv-win"
+    return Places(
+        interpreters=(),
+        nests=(
+            local / "Programs" / "Python",
+            programs,
+            expanded(home, uv) if uv else roaming / "uv" / "python",
+            expanded(home, pyenv) / "versions",
+        ),
+        inside=PureWindowsPath(),
+        ides=(data / "ide", local / "Programs", programs / "JetBrains"),
+        settings=roaming / "JetBrains",
+    )
+
+
+def _named(environment: Mapping[str, str], name: str, default: PurePath) -> PurePath:
+    value = environment.get(name, "").strip()
+    return type(default)(value) if value else default
+
+
+class _MemoryStatus(ctypes.Structure):
+    """MEMORYSTATUSEX of the Windows API: two DWORDs, then seven 64-bit counts."""
+
+    _fields_ = (
+        ("length", ctypes.c_uint32),
+        ("load", ctypes.c_uint32),
+        ("total", ctypes.c_uint64),
+        ("others", ctypes.c_uint64 * 6),
+    )
+
+
+def _memory_bytes() -> int | None:
+    if sys.platform == "win32":
+        status = _MemoryStatus(length=ctypes.sizeof(_MemoryStatus))
+        told = ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))
+        return int(status.total) if told else None
+    return None

@@ -1,0 +1,309 @@
+"""prepare: everything before the first change: lock or pin, compose, and ask every step whether it is satisfied."""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+import msgspec
+
+from setup_llm_dev.components.python import Generation
+from setup_llm_dev.components.resources import Resources, read_resources
+from setup_llm_dev.components.workspace import link_step
+from setup_llm_dev.documents.choices import Choices
+from setup_llm_dev.documents.codec import from_stored
+from setup_llm_dev.documents.layout import Layout
+from setup_llm_dev.documents.lock import Lock
+from setup_llm_dev.documents.machine import Interpreter, Machine
+from setup_llm_dev.documents.recipe import Recipe, digest
+from setup_llm_dev.errors import Refused, SystemRefused, Unreachable, UsageError
+from setup_llm_dev.host.configuration import Surroundings, read_surroundings
+from setup_llm_dev.host.world import Host
+from setup_llm_dev.messages import Message, message
+from setup_llm_dev.stages.compose import PARTS, Plan, compose
+from setup_llm_dev.stages.detect import detect
+from setup_llm_dev.stages.generations import complete_generation, fresh_generation
+from setup_llm_dev.steps.step import Satisfied, Unsatisfied
+
+_GIB = 1 << 30
+Status = Satisfied | Unsatisfied
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says beyond the recipe."""
+
+    torch: str | None = None
+    python: PurePath | None = None
+    upgrade: bool = False
+    parts: frozenset[str] = frozenset(PARTS)
+    require: frozenset[str] = frozenset()
+    machine: Machine | None = None  # instead of this one
+    assume: str | None = None
+
+    @property
+    def digest(self) -> str:
+        """Of what would change the lock; a lock made with other options is no answer to these."""
+        words = [self.torch, str(self.python) if self.python else None, self.assume]
+        return hashlib.sha256(json.dumps([*words, "model" in self.parts]).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A plan with the answer of every step, and what is worth saying about how it came to be."""
+
+    plan: Plan
+    machine: Machine
+    statuses: dict[str, Status]
+    notes: tuple[Message, ...]
+    pinned_now: bool
+
+    @property
+    def nothing_to_do(self) -> bool:
+        return all(isinstance(status, Satisfied) for status in self.statuses.values())
+
+
+def prepare(
+    host: Host, recipe: Recipe, layout: Layout, options: Options, say: Callable[[Message], None]
+) -> Prepared:
+    """Raises UsageError (2), Refused (3), Unreachable (4), SystemRefused (6) before anything was changed."""
+    link_step(layout, Generation(layout.environments, layout.data, "")).refuse_foreign(host)
+    surroundings = read_surroundings(host, layout.config)
+    resources = read_resources(recipe.smoke.task)
+    stored = None if options.upgrade else stored_lock(host, layout, recipe, options)
+    if stored is None:
+        lock, pylock, machine, interpreter = _pin_now(host, recipe, layout, options, surroundings, say)
+        generation = complete_generation(host, layout, lock) or fresh_generation(
+            host, layout, lock, interpreter, lock.python.version
+        )
+    else:
+        lock, pylock = stored
+        machine = machine_here(host, layout, options, interpreters=False)
+        generation = complete_generation(host, layout, lock) or _anew(host, layout, lock, options)
+    draft = _Draft(host, recipe, lock, pylock, layout, machine, resources, options)
+    plan, statuses, notes = _composed(draft, generation)
+    _refuse_gaps(plan, options)
+    refuse_full_disk(host, plan, statuses)
+    return Prepared(plan, machine, statuses, (*surroundings.used, *notes), stored is None)
+
+
+def stored_lock(
+    host: Host, layout: Layout, recipe: Recipe, options: Options
+) -> tuple[Lock, str] | None:
+    """The workspace's lock and its pylock, if they answer this recipe and these options; UsageError if damaged."""
+    text = host.files.read_text(layout.lock_file)
+    if text is None:
+        return None
+    lock = read_lock(text, layout.lock_file)
+    if (lock.recipe_digest, lock.request_digest) != (digest(recipe), options.digest):
+        return None
+    pylock = host.files.read_text(layout.workspace / lock.packages.pylock)
+    if pylock is None or hashlib.sha256(pylock.encode()).hexdigest() != lock.packages.sha256:
+        raise UsageError(
+            message("{file} is not the file that the lock names", file=str(layout.workspace / lock.packages.pylock)),
+            hint=message("put the right file back, or make a new lock with --upgrade"),
+        )
+    return lock, pylock
+
+
+def read_lock(text: str, path: PurePath) -> Lock:
+    """Raises UsageError (2) naming file and place; a lock is never read «as far as it goes»."""
+    try:
+        return from_stored(tomllib.loads(text), Lock)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError, KeyError) as error:
+        raise UsageError(
+            message("{file}: {why}", file=str(path), why=str(error)),
+            hint=message("make a new lock with --upgrade"),
+        ) from error
+
+
+def machine_here(host: Host, layout: Layout, options: Options, *, interpreters: bool) -> Machine:
+    """This machine, or the one that the options put in its place."""
+    machine = options.machine or detect(
+        host, data=layout.data, interpreters=interpreters and options.python is None, ides=interpreters
+    )
+    if interpreters and options.python is not None:
+        named = _named_interpreter(host, options.python, machine.arch)
+        machine = msgspec.structs.replace(machine, interpreters=(named,))
+    if options.assume:
+        from setup_llm_dev.stages.assume import assume
+
+        machine = assume(machine, options.assume)
+    return machine
+
+
+def choices_for(recipe: Recipe, machine: Machine, options: Options) -> Choices:
+    """`choose` on the catalogue that ships with us."""
+    from setup_llm_dev.documents.catalog import read_catalog
+    from setup_llm_dev.documents.manifests import manifests_folder
+    from setup_llm_dev.stages.choose import choose
+
+    catalog = read_catalog(manifests_folder() / "catalog")
+    return choose(machine, recipe, catalog, variant=options.torch)
+
+
+def no_build(choices: Choices) -> Refused:
+    """Every reason, one a line."""
+    first = choices.refusals[0] if choices.refusals else None
+    reasons = "\n".join(f"  {r.candidate}: {r.reason}" for r in choices.refusals)
+    return Refused(
+        message("no build of PyTorch fits this machine:\n{reasons}", reasons=reasons),
+        hint=first.hint if first else message("see `setup-llm-dev detect`"),
+    )
+
+
+def refuse_full_disk(host: Host, plan: Plan, statuses: dict[str, Status]) -> None:
+    """Raises SystemRefused (6) with the sums, before anything is downloaded. Sizes not known are not counted."""
+    needs = [(place, size) for place, size in disk_needs(host, plan, statuses) if size]
+    by_device: dict[int, list[tuple[PurePath, int]]] = {}
+    for place, size in needs:
+        by_device.setdefault(_device(place), []).append((place, size))
+    for places in by_device.values():
+        need, free = sum(size for _, size in places), host.files.free_bytes(places[0][0])
+        if need > free:
+            raise SystemRefused(
+                message(
+                    "not enough space: {need} GiB are needed for {places}, {free} GiB are free",
+                    need=f"{need / _GIB:.1f}",
+                    free=f"{free / _GIB:.1f}",
+                    places=", ".join(str(place) for place, _ in places),
+                ),
+                hint=message("free some space, or put our data elsewhere with --home DIR"),
+            )
+
+
+def disk_needs(host: Host, plan: Plan, statuses: dict[str, Status]) -> tuple[tuple[PurePath, int | None], ...]:
+    """What the steps that are left will write, and where: uv's cache and the environment hold a copy each."""
+    needs: list[tuple[PurePath, int | None]] = []
+    if isinstance(statuses.get("packages"), Unsatisfied):
+        unpacked = plan.lock.packages.unpacked_bytes
+        needs += [(plan.layout.environments, unpacked), (_uv_cache(host), unpacked)]
+    if isinstance(statuses.get("model"), Unsatisfied) and plan.lock.model is not None:
+        place = plan.layout.hub_cache if plan.lock.model.source.startswith("hf:") else plan.layout.models
+        needs.append((place, plan.lock.model.size))
+    return tuple(needs)
+
+
+# the steps of prepare -------------------------------------------------------------------------------------
+
+
+def _pin_now(
+    host: Host, recipe: Recipe, layout: Layout, options: Options, surroundings: Surroundings,
+    say: Callable[[Message], None],
+) -> tuple[Lock, str, Machine, PurePath]:  # fmt: skip
+    from setup_llm_dev.stages.pin import Request, pin
+
+    say(message("looking at this machine"))
+    machine = machine_here(host, layout, options, interpreters=True)
+    choices = choices_for(recipe, machine, options)
+    if not choices.builds:
+        raise no_build(choices)
+    request = Request(
+        host=host, machine=machine, recipe=recipe, recipe_digest=digest(recipe), request_digest=options.digest,
+        layout=layout, surroundings=surroundings, say=say, with_model="model" in options.parts,
+    )  # fmt: skip
+    pinned = pin(request, choices)
+    return pinned.lock, pinned.pylock, machine, pinned.interpreter
+
+
+def _anew(host: Host, layout: Layout, lock: Lock, options: Options) -> Generation:
+    """A lock without its environment: an interpreter of the same feature release and platform makes it again."""
+    machine = machine_here(host, layout, options, interpreters=True)
+    fitting = [i for i in machine.interpreters if i.problem is None and _fits(i, lock)]
+    if not fitting:
+        raise Refused(
+            message("the lock wants Python {version}, which is not installed here", version=lock.python.feature),
+            hint=message("install it, name one with --python PATH, or make a new lock with --upgrade"),
+        )
+    best = next((i for i in fitting if i.version == lock.python.version), fitting[0])
+    return fresh_generation(host, layout, lock, Path(best.path), best.version)
+
+
+def _fits(interpreter: Interpreter, lock: Lock) -> bool:
+    feature = ".".join(interpreter.version.split(".")[:2])
+    return (feature, interpreter.platform) == (lock.python.feature, lock.python.platform)
+
+
+@dataclass(frozen=True)
+class _Draft:
+    host: Host
+    recipe: Recipe
+    lock: Lock
+    pylock: str
+    layout: Layout
+    machine: Machine
+    resources: Resources
+    options: Options
+
+    def plan(self, generation: Generation) -> Plan:
+        return compose(
+            self.recipe, self.lock, self.pylock, machine=self.machine, layout=self.layout, generation=generation,
+            resources=self.resources, parts=self.options.parts,
+        )  # fmt: skip
+
+
+def _composed(draft: _Draft, generation: Generation) -> tuple[Plan, dict[str, Status], tuple[Message, ...]]:
+    """The plan on that generation; if its files have drifted, on a fresh one, since a live one is never mended."""
+    plan = draft.plan(generation)
+    statuses = {step.id: step.check(draft.host) for step in plan.steps}
+    drift = statuses["packages"]
+    if isinstance(drift, Satisfied) or not isinstance(statuses["environment"], Satisfied):
+        return plan, statuses, ()
+    notes = [message("the environment has drifted and is made anew: {why}", why=drift.why)]
+    if added := _added(draft.host, generation):
+        notes.append(message("packages that you added by hand are not in the new environment: {names}", names=added))
+    fresh = _remade(draft, generation)
+    plan = draft.plan(fresh)
+    return plan, {step.id: step.check(draft.host) for step in plan.steps}, tuple(notes)
+
+
+def _remade(draft: _Draft, old: Generation) -> Generation:
+    """With the Python of the old one, if that is still there."""
+    if draft.host.files.is_file(old.interpreter):
+        return fresh_generation(draft.host, draft.layout, draft.lock, old.interpreter, old.version)
+    return _anew(draft.host, draft.layout, draft.lock, draft.options)
+
+
+def _added(host: Host, generation: Generation) -> str:
+    from setup_llm_dev.steps.packages import added_by_hand
+
+    return ", ".join(added_by_hand(host, generation.folder))
+
+
+def _named_interpreter(host: Host, path: PurePath, arch: str) -> Interpreter:
+    from setup_llm_dev.host.interpreters import ask_interpreter
+
+    interpreter = ask_interpreter(host, path, arch)
+    if interpreter.problem is not None:
+        raise Refused(message("{python} can't be used: {why}", python=str(path), why=interpreter.problem))
+    return interpreter
+
+
+def _refuse_gaps(plan: Plan, options: Options) -> None:
+    """`--require`: what is a gap otherwise is a failure here."""
+    for gap in plan.gaps:
+        if gap.what in options.require:
+            raise Unreachable(
+                message("{what} is required, but: {why}", what=gap.what, why=gap.why), url=gap.url or ""
+            )
+    if "gpu" in options.require and plan.lock.torch.variant == "cpu":
+        raise Refused(
+            message("a GPU is required, but the build that fits this machine is for the CPU"),
+            hint=message("see `setup-llm-dev plan` for why the GPU builds don't fit"),
+        )
+
+
+def _uv_cache(host: Host) -> PurePath:
+    environment = host.environment
+    if environment.get("UV_CACHE_DIR"):
+        return Path(environment["UV_CACHE_DIR"])
+    return Path(environment.get("XDG_CACHE_HOME") or host.home / ".cache") / "uv"
+
+
+def _device(place: PurePath) -> int:
+    probe = Path(place)
+    while not probe.exists() and probe != probe.parent:
+        probe = probe.parent
+    return probe.stat().st_dev

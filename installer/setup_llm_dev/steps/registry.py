@@ -1,0 +1,36 @@
+"""The kinds of steps by name, for `undo`, which knows them only from the journal."""
+
+from typing import Any, cast
+
+from setup_llm_dev.errors import Refused
+from setup_llm_dev.messages import message
+from setup_llm_dev.steps.environment import MakeEnvironment
+from setup_llm_dev.steps.link import SwitchLink
+from setup_llm_dev.steps.model import FetchHubModel, FetchPackageModel
+from setup_llm_dev.steps.packages import InstallPackages
+from setup_llm_dev.steps.smoke import RunSmoke
+from setup_llm_dev.steps.step import Step
+from setup_llm_dev.steps.variant import CheckVariant
+from setup_llm_dev.steps.write import WriteFiles
+
+KINDS = (
+    MakeEnvironment,
+    InstallPackages,
+    FetchHubModel,
+    FetchPackageModel,
+    CheckVariant,
+    RunSmoke,
+    WriteFiles,
+    SwitchLink,
+)
+
+
+def step_of(kind: str, record: dict[str, Any]) -> Step:
+    """The step that wrote this record; raises Refused (3) for a kind of a newer version."""
+    for known in KINDS:
+        if known.kind == kind:
+            return cast(Step, known.from_record(record))
+    raise Refused(
+        message("the journal has a step of kind “{kind}”, which this version does not know", kind=kind),
+        hint=message("undo it with the version of setup-llm-dev that made it"),
+    )

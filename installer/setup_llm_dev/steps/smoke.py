@@ -1,0 +1,204 @@
+"""Run the smoke fine-tune with the staged generation's Python, and remember a proof that passed."""
+
+import json
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path, PurePath
+from typing import Any, ClassVar
+
+from setup_llm_dev.documents.journal import Receipt
+from setup_llm_dev.documents.plan import Phase
+from setup_llm_dev.errors import CheckFailed
+from setup_llm_dev.host.world import Host
+from setup_llm_dev.messages import Message, message
+from setup_llm_dev.steps.step import Progress, Satisfied, Unsatisfied
+
+_PATIENCE = 20  # times the budget: importing and loading on a busy machine come on top
+_LEAST_SECONDS = 900.0
+
+
+@dataclass(frozen=True)
+class RunSmoke:
+    """`python` of the generation runs the archive `program` on `job`; a pass is kept in `proof`."""
+
+    kind: ClassVar[str] = "smoke"
+    python: PurePath
+    program: PurePath
+    job: tuple[tuple[str, Any], ...]
+    proof: PurePath
+    scratch: PurePath
+    needs: tuple[str, ...] = ()
+    optional: ClassVar[bool] = False
+    phase: ClassVar[Phase] = "check"
+
+    @property
+    def id(self) -> str:
+        return "smoke"
+
+    def describe(self) -> Message:
+        return message("fine-tune for real and check what came out ({task})", task=dict(self.job)["task"])
+
+    def check(self, host: Host) -> Satisfied | Unsatisfied:
+        proof = read_proof(host, self.proof)
+        if proof is None:
+            return Unsatisfied(message("not proved yet in this environment with this model"))
+        return Satisfied()
+
+    def apply(self, host: Host, progress: Progress) -> Receipt:
+        result = self.run(host, progress)
+        if result["verdict"] != "pass":
+            raise failure(result)
+        host.files.write(self.proof, json.dumps(result, indent=1).encode())
+        return {"proof": str(self.proof), "verdict": result["verdict"], "seconds": result.get("seconds")}
+
+    def run(self, host: Host, progress: Progress, *, fault: str | None = None) -> dict[str, Any]:
+        """The program's answer: `verdict`, `checks`, `metrics`, `facts`, `phases`. Never raises for a failed check."""
+        collector = _Collector(progress)
+        with host.files.scratch(self.scratch) as scratch:
+            job = dict(self.job) | {"scratch": str(scratch), "fault": fault}
+            host.files.write(scratch / "job.json", json.dumps(job).encode())
+            budget = float(job.get("budget_seconds") or 60)
+            done = host.programs.run(
+                (self.python, "-I", self.program, "--json", "--job", scratch / "job.json"),
+                environment=_environment(host, scratch, int(job.get("threads") or 1)),
+                cwd=scratch,
+                timeout=max(_LEAST_SECONDS, budget * _PATIENCE),
+                on_line=collector.line,
+                tied=True,
+            )
+        return collector.result(done.code, done.stderr)
+
+    def undo(self, host: Host, receipt: Receipt) -> tuple[Message, ...]:
+        host.files.remove(self.proof)
+        return ()
+
+    def record(self) -> dict[str, Any]:
+        return {"proof": str(self.proof)}
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> "RunSmoke":
+        nowhere = Path(record["proof"])
+        return cls(nowhere, nowhere, (), nowhere, nowhere)
+
+
+def proof_name(*parts: str) -> str:
+    """The file name under which a proof is kept: everything that could change the outcome is in it."""
+    return sha256("\n".join(parts).encode()).hexdigest()[:24] + ".json"
+
+
+def read_proof(host: Host, path: PurePath) -> dict[str, Any] | None:
+    """A proof that passed, or None."""
+    text = host.files.read_text(path)
+    try:
+        proof = json.loads(text) if text else None
+    except ValueError:
+        return None
+    return proof if isinstance(proof, dict) and proof.get("verdict") == "pass" else None
+
+
+def failure(result: dict[str, Any]) -> CheckFailed:
+    """The first check that said no, in words; the whole result travels with the error."""
+    bad = next((c for c in result["checks"] if c.get("status") in ("fail", "could-not-run")), None)
+    if bad is None:
+        text = message("the smoke fine-tune did not end with a verdict")
+    else:
+        text = message(
+            "the smoke fine-tune failed at “{check}”: {cause} (measured {measured}, expected {expected})",
+            check=str(bad["id"]),
+            cause=cause_text(bad),
+            measured=_short(bad.get("measured")),
+            expected=_short(bad.get("expected")),
+        )
+    error = CheckFailed(text, hint=message("nothing was switched; `setup-llm-dev verify` runs the checks again"))
+    error.result = result
+    return error
+
+
+def cause_text(check: dict[str, Any]) -> Message:
+    """The named cause as a sentence."""
+    return message("{text}", text=str(check.get("cause_text") or check.get("cause") or check["id"]))
+
+
+def _short(value: Any) -> str:
+    text = "–" if value is None else str(value)
+    return text if len(text) <= 120 else text[:120] + "…"
+
+
+def _environment(host: Host, scratch: Path, threads: int) -> dict[str, str]:
+    """Nothing of the user's but which GPUs it may use: no token, no proxy, no path of libraries; HOME is scratch."""
+    kept = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")
+    built = {name: host.environment[name] for name in kept if name in host.environment}
+    count = str(threads)
+    return built | {
+        "HOME": str(scratch),
+        "TMPDIR": str(scratch),
+        "HF_HOME": str(scratch / "hf"),
+        "HF_HUB_OFFLINE": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "OMP_NUM_THREADS": count,
+        "MKL_NUM_THREADS": count,
+        "OPENBLAS_NUM_THREADS": count,
+        "TOKENIZERS_PARALLELISM": "false",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONUTF8": "1",
+    }
+
+
+class _Collector:
+    """Turns the program's lines into progress and one result."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._checks: list[dict[str, Any]] = []
+        self._phases: dict[str, float] = {}
+        self._facts: dict[str, Any] = {}
+        self._verdict: dict[str, Any] = {}
+
+    def line(self, line: str) -> None:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            return
+        match event.get("event"):
+            case "phase":
+                self._phases[str(event["name"])] = float(event.get("seconds") or 0.0)
+                self._progress(None, None, "", message("smoke: {phase} done", phase=str(event["name"])))
+            case "progress":
+                loss = event.get("loss")
+                text = message("loss {loss}", loss=f"{loss:.4f}") if isinstance(loss, float) else None
+                self._progress(event.get("done"), event.get("total"), "steps", text)
+            case "check":
+                self._checks.append({k: v for k, v in event.items() if k != "event"})
+            case "facts":
+                self._facts |= {k: v for k, v in event.items() if k != "event"}
+            case "verdict":
+                self._verdict = {k: v for k, v in event.items() if k != "event"}
+
+    def result(self, code: int | None, stderr: str) -> dict[str, Any]:
+        """A program that died or lied by its exit code is a check that could not run."""
+        verdict = self._verdict.get("verdict", "fail")
+        if (verdict == "pass") != (code == 0) or not self._verdict:
+            verdict = "fail"
+            self._checks.append(_died(code, stderr))
+        return {
+            "verdict": verdict,
+            "checks": self._checks,
+            "metrics": self._verdict.get("metrics", {}),
+            "facts": self._facts,
+            "phases": self._phases,
+            "seconds": sum(self._phases.values()),
+            "stderr": stderr[-4000:] if verdict != "pass" else "",
+        }
+
+
+def _died(code: int | None, stderr: str) -> dict[str, Any]:
+    last = (stderr.strip().splitlines() or ["no message"])[-1]
+    how = "it did not end in time" if code is None else f"it ended with {code}"
+    return {
+        "id": "program",
+        "status": "could-not-run",
+        "measured": how,
+        "expected": "exit code 0 and a verdict",
+        "cause": "smoke-died",
+        "cause_text": f"the smoke program {how}: {last[:200]}",
+    }

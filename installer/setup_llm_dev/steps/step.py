@@ -1,0 +1,60 @@
+"""What a step is: a value with four verbs; the executor knows nothing else of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+from setup_llm_dev.documents.journal import Receipt
+from setup_llm_dev.documents.plan import Phase
+from setup_llm_dev.host.world import Host
+from setup_llm_dev.messages import Message
+
+
+@dataclass(frozen=True)
+class Satisfied:
+    """Nothing to do, by content."""
+
+
+@dataclass(frozen=True)
+class Unsatisfied:
+    """Something to do; `why` says what is missing or different."""
+
+    why: Message
+
+
+Progress = Callable[[float | None, float | None, str, Message | None], None]
+"""done, total, unit (`bytes`, `steps`, `files`), and a sentence about what is going on; each may be empty."""
+
+
+def silent(_done: float | None, _total: float | None, _unit: str, _text: Message | None = None) -> None:
+    """A Progress for those who don't look."""
+
+
+class Step(Protocol):
+    """A change, fully decided when it is made: it never asks which system or GPU it is on.
+
+    `check` only reads. `apply` may be called again after any interruption. `undo` copes with an empty receipt, which
+    is what a crash before the receipt was written leaves.
+    """
+
+    kind: ClassVar[str]
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def phase(self) -> Phase: ...
+    @property
+    def optional(self) -> bool: ...
+    @property
+    def needs(self) -> tuple[str, ...]: ...
+
+    def describe(self) -> Message: ...
+    def check(self, host: Host) -> Satisfied | Unsatisfied: ...
+    def apply(self, host: Host, progress: Progress) -> Receipt: ...
+    def undo(self, host: Host, receipt: Receipt) -> tuple[Message, ...]:
+        """Take the change back; the answer names what was left because it is no longer ours."""
+        ...
+
+    def record(self) -> dict[str, Any]:
+        """The fields that `undo` needs, for the journal: strings, numbers, lists and tables."""
+        ...
