@@ -149,6 +149,7 @@ def test_which_devices_code_runs_on(code: int, device: int, toolkit: str, runs: 
         ("NVIDIA H100 80GB HBM3", "sm_90"),
         ("Quadro RTX 5000", "sm_75"),
         ("NVIDIA Something New", None),
+        ("NVIDIA XT4", None),
     ],
 )
 def test_capability_by_name(name: str, chip: str | None) -> None:

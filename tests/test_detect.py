@@ -13,6 +13,7 @@ import pytest
 from setup_llm_dev.documents.machine import Machine
 from setup_llm_dev.errors import Interrupted, Refused, SystemRefused
 from setup_llm_dev.host.cancel import Cancel
+from setup_llm_dev.host.interpreters import ask_interpreter
 from setup_llm_dev.host.recorded import recorded_host
 from setup_llm_dev.host.run import Programs
 from setup_llm_dev.host.world import Host, System, real_host
@@ -202,6 +203,21 @@ def test_an_environment_of_the_running_python_is_not_another_python(
     found = detect(inside, data=tmp_path).interpreters
     assert found[0].running
     assert str(tmp_path) not in found[0].path
+
+
+def test_a_named_python_is_asked_and_an_environment_stands_for_its_base(tmp_path: Path) -> None:
+    import venv
+
+    host = real_host()
+    plain = ask_interpreter(host, PurePath(sys._base_executable), "x86_64")  # type: ignore[attr-defined]
+    assert plain.path == sys._base_executable  # type: ignore[attr-defined]
+    assert plain.problem is None
+    venv.create(tmp_path / "env", symlinks=True)
+    inside = ask_interpreter(host, tmp_path / "env" / "bin" / "python", "x86_64")
+    assert not inside.path.startswith(str(tmp_path))
+    assert inside.version == plain.version
+    missing = ask_interpreter(host, tmp_path / "no-python", "x86_64")
+    assert "it does not run" in str(missing.problem)
 
 
 def test_without_interpreters_and_ides_no_python_is_started(tmp_path: Path) -> None:

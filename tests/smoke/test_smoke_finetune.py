@@ -31,9 +31,9 @@ CAUGHT = [
     ("frozen-layer", 2, "parameters-moved", "some-parameters-stuck"),
     ("loss-scaled", 1, "initial-loss", "initial-loss-off"),
     ("random-weights", 1, "weights-loaded", "weights-differ"),
-    ("unsaved", 2, "saved-and-reloaded", "reload-differs"),
+    ("unsaved", None, "saved-and-reloaded", "reload-differs"),
     ("labels-shuffled", None, "quality", "quality-below-floor"),
-    ("sign-flipped", None, "loss-fell", "loss-did-not-fall"),
+    ("sign-flipped", 6, "loss-fell", "loss-did-not-fall"),
 ]
 
 
@@ -47,8 +47,13 @@ def test_a_fault_is_said_caught_and_named(
     assert found.checks()[check]["status"] == "fail"
     assert found.checks()[check]["cause"] == cause
     assert found.verdict()["verdict"] == "fail"
-    if max_steps is not None and check != "initial-loss":
+    if fault in ("lr0", "nan-weight", "frozen-layer", "random-weights", "unsaved"):
         assert found.verdict()["cause"] == cause, "the verdict names the root"
+    if fault == "unsaved":
+        assert found.verdict()["failed"] == ["saved-and-reloaded"], "the training itself went well"
+    if fault == "sign-flipped":
+        measured = found.checks()[check]["measured"]
+        assert measured["last"] > measured["first"], "the loss was driven up"
     spared(found, fault)
 
 

@@ -12,6 +12,7 @@ from smoke_run.metrics import Scores
 ON_GPU = {"parameters": ["cuda"], "gradients": ["cuda"], "optimizer_state": ["cuda"]}
 STRAYED = {**ON_GPU, "gradients": ["cpu", "cuda"]}
 POOR, GOOD = Scores(0.5, 0.5, 0.5, 0.5), Scores(0.97, 0.97, 0.97, 0.97)
+ALMOST = Scores(0.94, 0.95, 0.95, 0.95)
 LOP_SIDED = Scores(0.95, 1.0, 0.89, 0.94)
 NAN = math.nan
 FALLING = (0.7, 0.7, 0.7, 0.2, 0.1, 0.1)
@@ -40,6 +41,7 @@ JUDGED = [
     (j.judge_moved((), 3, 21, 24), "fail", "updates-skipped"),
     (j.judge_initial_loss(0.70, 0.68, 2, True), "pass", None),
     (j.judge_initial_loss(0.70, 2.77, 2, True), "fail", "initial-loss-off"),
+    (j.judge_initial_loss(0.70, NAN, 2, True), "fail", "initial-loss-off"),
     (j.judge_initial_loss(NAN, NAN, 2, True), "fail", "initial-loss-off"),
     (j.judge_initial_loss(0.01, 0.01, 2, False), "not-applicable", None),
     (j.judge_fall(FALLING), "pass", None),
@@ -50,6 +52,7 @@ JUDGED = [
     (j.judge_quality(POOR, GOOD, False), "pass", None),
     (j.judge_quality(GOOD, GOOD, False), "pass", None),
     (j.judge_quality(POOR, POOR, False), "fail", "quality-below-floor"),
+    (j.judge_quality(POOR, ALMOST, False), "fail", "quality-below-floor"),
     (j.judge_quality(POOR, LOP_SIDED, False), "fail", "quality-below-floor"),
     (j.judge_quality(POOR, LOP_SIDED, True), "warn", "quality-below-floor"),
     (j.judge_quality(POOR, POOR, True), "fail", "quality-below-floor"),

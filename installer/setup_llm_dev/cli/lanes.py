@@ -9,7 +9,7 @@ from rich.table import Column
 from rich.text import Text
 
 from setup_llm_dev.cli.output import Output
-from setup_llm_dev.cli.progress_lines import amount
+from setup_llm_dev.cli.progress_lines import amount_done
 from setup_llm_dev.cli.quantities import duration, size_text
 from setup_llm_dev.cli.widths import one_line, speaks_unicode, spelled
 from setup_llm_dev.documents.events import Applied, Began, Event, Failed, Progressed, Skipped, Started, Undone
@@ -49,9 +49,9 @@ class Lanes:
         spinner = "dots" if speaks_unicode(output.stderr.encoding) else "line"
         self._lanes = Progress(
             SpinnerColumn(spinner),
-            _Summary(Column(ratio=3, no_wrap=True, overflow="ellipsis")),
-            _Bar(bar_width=None, table_column=Column(ratio=1)),
-            _Detail(Column(ratio=2, no_wrap=True, overflow="ellipsis")),
+            _Summary(Column(ratio=1, no_wrap=True, overflow="ellipsis")),
+            _Bar(bar_width=16),
+            _Detail(Column(ratio=1, no_wrap=True, overflow="ellipsis")),
             console=console, transient=True, expand=True, redirect_stdout=False, redirect_stderr=False,
         )  # fmt: skip
         self._tasks: dict[str, TaskID] = {}
@@ -102,10 +102,8 @@ class Lanes:
         task = self._tasks.get(event.step)
         if task is None:
             return
-        detail = one_line(self._spelled(amount(event)))
-        self._lanes.update(
-            task, completed=event.done, total=event.total, detail=detail, unit=event.unit
-        )  # fmt: skip
+        detail = one_line(self._spelled(amount_done(event)))
+        self._lanes.update(task, completed=event.done, total=event.total, detail=detail, unit=event.unit)
 
     def _close(self, step: str) -> None:
         task = self._tasks.pop(step, None)
@@ -117,8 +115,8 @@ class Lanes:
 
     def _print(self, mark: str, sentence: Message) -> None:
         encoding = self._output.stderr.encoding
-        line = Text(spelled(mark, encoding), _STYLES[mark]).append(f" {one_line(self._spelled(sentence))}", "none")
-        self._lanes.console.print(line)
+        text = one_line(self._spelled(sentence))
+        self._lanes.console.print(Text.assemble((spelled(mark, encoding), _STYLES[mark]), " ", text))
 
     def _spelled(self, sentence: Message) -> str:
         return spelled(self._output.translate(sentence), self._output.stderr.encoding)

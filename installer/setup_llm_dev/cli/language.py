@@ -21,7 +21,51 @@ def language_of(environment: Mapping[str, str]) -> str | None:
 
 def translator(language: str | None = None) -> Callable[[str], str]:
     """From an English template to the template in that language; English where the catalogue has none."""
-    chosen = language or language_of(os.environ)
-    if chosen is None:
+    catalogue = _catalogue(language)
+    if catalogue is None:
         return lambda template: template
-    return gettext.translation(DOMAIN, FOLDER, [chosen], fallback=True).gettext
+    # gettext answers the empty template with the header of the catalogue.
+    return lambda template: catalogue.gettext(template) if template else template
+
+
+def install(language: str | None = None) -> None:
+    """Give the words of argparse (`usage:`, its errors) the same language; to be called before parsing.
+
+    argparse asks gettext's global domain in the language of the environment, which is not always the chosen one;
+    the names under which it looks its words up are the one place to say so.
+    """
+    catalogue = _catalogue(language)
+    if catalogue is not None:
+        import argparse
+
+        vars(argparse).update(_=catalogue.gettext, ngettext=catalogue.ngettext)
+
+
+def _catalogue(language: str | None) -> gettext.NullTranslations | None:
+    chosen = language or language_of(os.environ)
+    return gettext.translation(DOMAIN, FOLDER, [chosen], fallback=True) if chosen else None
+
+
+ARGPARSE: tuple[str | tuple[str, str], ...] = (
+    "usage: ",
+    "positional arguments",
+    "options",
+    "show this help message and exit",
+    "show program's version number and exit",
+    "argument %(argument_name)s: %(message)s",
+    "unrecognized arguments: %s",
+    "ambiguous option: %(option)s could match %(matches)s",
+    "invalid choice: %(value)r (choose from %(choices)s)",
+    "invalid choice: %(value)r, maybe you meant %(suggestion)r? (choose from %(choices)s)",
+    "unknown parser %(parser_name)r (choices: %(choices)s)",
+    "expected one argument",
+    "expected at most one argument",
+    "expected at least one argument",
+    ("expected %s argument", "expected %s arguments"),
+    "invalid %(type)s value: %(value)r",
+    "the following arguments are required: %s",
+    "one of the arguments %s is required",
+    "not allowed with argument %s",
+    "ignored explicit argument %r",
+)
+"""What a user can meet of argparse's words, of Python 3.11 to 3.14; pairs are singular and plural."""

@@ -1,4 +1,4 @@
-"""What is going on, drawn while it happens: lanes on a terminal, plain lines without, JSON lines for programs."""
+"""What is going on, drawn while it happens: lanes on a terminal, plain lines without, JSON for programs."""
 
 import os
 from collections.abc import Iterator

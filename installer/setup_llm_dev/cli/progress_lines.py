@@ -91,7 +91,9 @@ class PlainLines:
                 full = message("{what}: {why}", what=summary, why=why) if self._output.verbose else summary
                 return [("·", full)]
             case Applied(step=step, seconds=seconds):
-                return [("✓", message("{what} ({seconds})", what=self._summary(step), seconds=duration(seconds)))]
+                return [
+                    ("✓", message("{what} ({seconds})", what=self._summary(step), seconds=duration(seconds)))
+                ]
             case Failed(step=step, text=text):
                 return [("✗", message("{what}: {why}", what=self._summary(step), why=text))]
             case Undone(summary=summary, left=left):
@@ -100,9 +102,13 @@ class PlainLines:
                 return []
 
     def _progress(self, event: Progressed) -> None:
-        if self._pace.due(event) or (self._output.verbose and event.text is not None and event.done is None):
-            sentence = message("{what}: {why}", what=self._summary(event.step), why=amount(event))
-            self._write(" ", sentence)
+        """By the step's id, which is shorter than its summary; what a phase says of itself only with `-v`."""
+        if not self._pace.due(event) and not (self._output.verbose and event.done is None):
+            return
+        told = amount_done(event)
+        if event.total:
+            told = message("{count} ({percent} %)", count=told, percent=round(100 * _share(event)))
+        self._write(" ", message("{what}: {why}", what=event.step, why=told))
 
     def _summary(self, step: str) -> Message:
         return self._summaries.get(step, message("{text}", text=step))
@@ -114,22 +120,18 @@ class PlainLines:
         self._output.say(message("{text}", text=spelled(line, self._output.stderr.encoding)))
 
 
-def amount(event: Progressed) -> Message:
+def amount_done(event: Progressed) -> Message:
     """How far a step is: bytes in MiB, steps with what is said of them, else what is going on."""
     if event.done is None:
         return event.text or message("working")
     if event.unit == "bytes":
-        return _of(size_text(event.done), size_text(event.total) if event.total else None, event)
-    total = f"{event.total:.0f}" if event.total else None
-    counted = _of(f"{event.done:.0f}", total, event)
+        done, total = size_text(event.done), size_text(event.total) if event.total else None
+    else:
+        done, total = f"{event.done:.0f}", f"{event.total:.0f}" if event.total else None
+    counted = message("{text}", text=done)
+    if total is not None:
+        counted = message("{done} of {total}", done=done, total=total)
     return message("{count}, {text}", count=counted, text=event.text) if event.text else counted
-
-
-def _of(done: str, total: str | None, event: Progressed) -> Message:
-    if total is None:
-        return message("{text}", text=done)
-    percent = round(100 * _share(event))
-    return message("{done} of {total} ({percent} %)", done=done, total=total, percent=percent)
 
 
 def _share(event: Progressed) -> float:

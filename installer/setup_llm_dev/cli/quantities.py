@@ -13,13 +13,11 @@ def size_text(count: float) -> str:
     >>> size_text(209_715_200), size_text(17_179_869_184), size_text(12)
     ('200 MiB', '16.0 GiB', '12 B')
     """
-    value = float(count)
-    for unit in _UNITS[:-1]:
-        if value < 1024:
-            break
+    value, units = float(count), list(_UNITS)
+    while value >= 1024 and len(units) > 1:
         value /= 1024
-    else:
-        unit = _UNITS[-1]
+        units.pop(0)
+    unit = units[0]
     digits = 1 if unit in ("GiB", "TiB") or (unit == "MiB" and value < 10) else 0
     return f"{value:.{digits}f} {unit}"
 

@@ -47,8 +47,8 @@ def open_session(arguments: argparse.Namespace, output: Output) -> Session:
         home=host.home,
         environment=host.environment,
         recipe=recipe.name,
-        data=_folder(arguments.home),
-        workspace=_folder(arguments.workspace),
+        data=named_folder(arguments.home),
+        workspace=named_folder(arguments.workspace),
     )
     _warn_root(host, output)
     return Session(host, output, recipe, layout, _options(arguments))
@@ -109,7 +109,7 @@ def _options(arguments: argparse.Namespace) -> Options:
     known = vars(arguments)
     return Options(
         torch=known.get("torch"),
-        python=_folder(known.get("python")),
+        python=named_folder(known.get("python")),
         upgrade=known.get("upgrade", False),
         parts=_chosen_parts(known),
         require=_required(known.get("require")),
@@ -159,7 +159,8 @@ def _saved_machine(path: str | None) -> Any:
         ) from error
 
 
-def _folder(text: str | None) -> Path | None:
+def named_folder(text: str | None) -> Path | None:
+    """An absolute folder out of a word of the command line."""
     return Path(text).expanduser().absolute() if text else None
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 Style = Literal["", "strong", "dim", "good", "warn", "bad"]
-_COLORS = {"": "", "strong": "bold", "dim": "dim", "good": "bold green", "warn": "bold yellow", "bad": "bold red"}
+_COLORS = {"": "", "strong": "bold", "dim": "dim", "good": "green", "warn": "yellow", "bad": "bold red"}
 _NARROW = 48  # columns; below this a label stands above its text
 _LABEL = 26  # columns that a label may take
 

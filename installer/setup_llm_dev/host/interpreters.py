@@ -37,9 +37,10 @@ def find_interpreters(host: Host, places: Places, arch: str) -> tuple[Interprete
     names = _by_real_path(host, places)
     with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
         answers = list(pool.map(lambda real: _ask(host, real), names))
+    ours = str(host.files.resolve(PurePath(host.system.executable)))
     found: dict[str, Interpreter] = {}
-    for position, (real, answer) in enumerate(zip(names, answers, strict=True)):
-        running = position == 0
+    for real, answer in zip(names, answers, strict=True):
+        running = real == ours
         if answer.get("conda") and not running:
             continue
         named = answer.get("base")
@@ -47,6 +48,16 @@ def find_interpreters(host: Host, places: Places, arch: str) -> tuple[Interprete
         shown = _shown(names[base]) if base in names else base
         found.setdefault(base, _interpreter(shown, answer, arch, running))
     return tuple(found.values())
+
+
+def ask_interpreter(host: Host, path: PurePath, arch: str) -> Interpreter:
+    """The Python that someone named; one inside an environment stands for the Python it was made from."""
+    answer = _ask(host, str(path))
+    base = str(answer.get("base") or path)
+    if not host.files.exists(path.parent.parent / "pyvenv.cfg"):
+        base = str(path)
+    ours = host.files.resolve(PurePath(host.system.executable))
+    return _interpreter(base, answer, arch, running=host.files.resolve(PurePath(base)) == ours)
 
 
 def _by_real_path(host: Host, places: Places) -> dict[str, list[PurePath]]:
@@ -134,10 +145,3 @@ def _shown(names: Iterable[PurePath]) -> str:
     """The name that stays the same Python after an upgrade: one with the version in it, if there is one."""
     every = tuple(names)
     return str(next((n for n in every if re.search(r"python3\.\d+", n.name)), every[0]))
-
-
-def ask_interpreter(host: Host, path: PurePath, arch: str) -> Interpreter:
-    """The interpreter that the user names, with the base it was made from where it is an environment's."""
-    answer = _ask(host, str(path))
-    base = str(answer.get("base") or path)
-    return _interpreter(base, answer, arch, running=False)

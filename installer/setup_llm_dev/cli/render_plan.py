@@ -1,0 +1,110 @@
+"""The plan as a page: the chosen build and why, what was refused, the steps in outline, what it will cost."""
+
+from collections.abc import Iterator
+
+from setup_llm_dev.cli.output import Output
+from setup_llm_dev.cli.quantities import size_text
+from setup_llm_dev.cli.report_names import PARTS
+from setup_llm_dev.cli.sheet import Row, Sheet, Style
+from setup_llm_dev.cli.widths import inert
+from setup_llm_dev.documents.plan import PlanDocument, PlannedStep
+from setup_llm_dev.messages import Message, message
+
+
+def render_plan(plan: PlanDocument, output: Output) -> None:
+    """Print `plan` on stdout; nothing with `--json`."""
+    if output.json:
+        return
+    sheet = Sheet(output)
+    sheet.line(sheet.say(_title(plan)), "strong")
+    sheet.section(message("The build of PyTorch"), list(_torch(plan, sheet)))
+    sheet.section(message("Builds that don't fit"), list(_refusals(plan, sheet)))
+    sheet.section(message("Gaps"), list(_gaps(plan, sheet)))
+    sheet.section(message("Steps"), [row for step in plan.steps for row in _step(step, sheet)])
+    sheet.section(message("What it takes"), list(_costs(plan, sheet)))
+    sheet.section(message("Where it goes"), list(_places(plan, sheet)))
+    for diff in plan.diffs:
+        _diff(diff, sheet)
+
+
+def _title(plan: PlanDocument) -> Message:
+    if plan.torch is None:
+        return message("Plan for {recipe}: no build of PyTorch fits this machine", recipe=plan.recipe)
+    if plan.steps and all(step.satisfied for step in plan.steps):
+        return message("Plan for {recipe}: nothing to do", recipe=plan.recipe)
+    return message("Plan for {recipe}", recipe=plan.recipe)
+
+
+def _torch(plan: PlanDocument, sheet: Sheet) -> Iterator[Row]:
+    if plan.torch is not None:
+        yield Row("torch", inert(f"{plan.torch.version} ({plan.torch.variant})"), "good")
+        yield Row(sheet.say(message("why")), sheet.say(plan.torch.why))
+        if plan.torch.index:
+            yield Row(sheet.say(message("from")), inert(plan.torch.index))
+    if plan.python:
+        yield Row("Python", inert(plan.python))
+
+
+def _refusals(plan: PlanDocument, sheet: Sheet) -> Iterator[Row]:
+    """The candidates can be many: they stand above their reason, not beside it."""
+    for refusal in plan.refusals:
+        yield Row("-", inert(refusal.candidate))
+        yield Row("", sheet.say(message("reason: {why}", why=refusal.reason)))
+        if refusal.hint is not None:
+            yield Row("", sheet.say(message("what would help: {hint}", hint=refusal.hint)))
+
+
+def _gaps(plan: PlanDocument, sheet: Sheet) -> Iterator[Row]:
+    for gap in plan.gaps:
+        name = sheet.say(PARTS[gap.what]) if gap.what in PARTS else inert(gap.what)
+        yield Row(name, sheet.say(gap.why), "warn")
+        if gap.command:
+            yield Row("", sheet.say(message("to complete it: {command}", command=gap.command)))
+
+
+def _step(step: PlannedStep, sheet: Sheet) -> Iterator[Row]:
+    mark, style = _mark(step)
+    text = sheet.say(step.summary)
+    if step.optional:
+        text = sheet.say(message("{what} (optional)", what=step.summary))
+    yield Row(mark, text, style)
+    if step.why_not is not None:
+        yield Row("", sheet.say(message("because: {why}", why=step.why_not)), "dim")
+
+
+def _mark(step: PlannedStep) -> tuple[str, Style]:
+    match step.satisfied:
+        case True:
+            return "✓", "good"
+        case False:
+            return "+", "warn"
+        case _:
+            return "·", ""
+
+
+def _costs(plan: PlanDocument, sheet: Sheet) -> Iterator[Row]:
+    rows = ((message("to download"), plan.download_bytes), (message("disk space"), plan.disk_bytes))
+    for name, count in rows:
+        if count is not None:
+            text = size_text(count)
+        elif plan.pinned:
+            text = sheet.say(message("not told by the package sources"))
+        else:
+            text = sheet.say(message("not known before pinning (`plan --pin`)"))
+        yield Row(sheet.say(name), text)
+
+
+def _places(plan: PlanDocument, sheet: Sheet) -> Iterator[Row]:
+    if plan.workspace:
+        yield Row(sheet.say(message("project")), inert(plan.workspace))
+    if plan.data:
+        yield Row(sheet.say(message("our data")), inert(plan.data))
+
+
+def _diff(diff: dict[str, object], sheet: Sheet) -> None:
+    """A file of the user's that would change, line by line."""
+    path = str(diff.get("path", diff.get("file", "")))
+    sheet.heading(message("Would change: {path}", path=inert(path)))
+    for line in str(diff.get("diff", diff.get("text", ""))).splitlines():
+        style: Style = "good" if line.startswith("+") else "bad" if line.startswith("-") else ""
+        sheet.line(inert(line.expandtabs(4)), style, indent=2)

@@ -1,0 +1,64 @@
+"""`undo`: reverse the last run; what is not ours, or was changed since, stays and is named."""
+
+import argparse
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from setup_llm_dev.messages import Message, message
+
+if TYPE_CHECKING:
+    from setup_llm_dev.cli.output import Output
+    from setup_llm_dev.documents.events import Event
+
+
+def configure(parser: argparse.ArgumentParser, _: Callable[[Message], str]) -> None:
+    from setup_llm_dev.cli.session import add_recipe
+
+    add_recipe(parser, _)
+    parser.add_argument("--no-wait", action="store_true", help=_(message("end with 7 if another run is at work")))
+
+
+def run(arguments: argparse.Namespace, output: "Output") -> int:
+    """0 when the run is taken back (or there is none), 9 when something could not be."""
+    from setup_llm_dev.cli.session import open_session
+    from setup_llm_dev.host.state import last_run, one_run
+    from setup_llm_dev.stages.undo import undo
+
+    session = open_session(arguments, output)
+    with one_run(
+        session.layout.run_lock,
+        wait=not arguments.no_wait,
+        cancel=session.host.cancel,
+        on_wait=lambda owner: output.say(message("waiting for another run ({owner})", owner=owner)),
+    ):
+        memory = last_run(session.layout.journals, session.recipe.name)
+        events = list(undo(session.host, memory)) if memory is not None else []
+    return _show(events, output, memory is None)
+
+
+def _show(events: "list[Event]", output: "Output", nothing: bool) -> int:
+    from setup_llm_dev.documents.events import Failed, Undone
+    from setup_llm_dev.errors import RollbackIncomplete
+
+    undone = [event for event in events if isinstance(event, Undone)]
+    failed = [event for event in events if isinstance(event, Failed)]
+    for event in undone:
+        output.sentence(event.summary)
+        for sentence in event.left:
+            output.sentence(message("  left: {what}", what=sentence))
+    if nothing:
+        output.sentence(message("there is no run to undo"))
+    if failed:
+        names = "; ".join(f"{event.step}: {event.text}" for event in failed)
+        raise RollbackIncomplete(
+            message("not everything could be undone: {names}", names=names),
+            hint=message("mend that, then run `setup-llm-dev undo` again"),
+        )
+    output.document(
+        {
+            "schema": "undo/1",
+            "undone": [event.step for event in undone],
+            "left": [str(sentence) for event in undone for sentence in event.left],
+        }
+    )
+    return 0

@@ -1,0 +1,57 @@
+"""`verify`: only the checks, the smoke fine-tune among them, on what is installed or on any environment."""
+
+import argparse
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from setup_llm_dev.messages import Message, message
+
+if TYPE_CHECKING:
+    from setup_llm_dev.cli.output import Output
+    from setup_llm_dev.cli.session import Session
+    from setup_llm_dev.documents.report import Report
+
+
+def configure(parser: argparse.ArgumentParser, _: Callable[[Message], str]) -> None:
+    from setup_llm_dev.cli.session import add_recipe
+
+    add_recipe(parser, _)
+    group = parser.add_argument_group(_(message("what to check")))
+    group.add_argument("--python", metavar="PATH", help=_(message("the Python of any environment")))
+    group.add_argument("--model", metavar="DIR", help=_(message("a folder with a model, for --python")))
+    group.add_argument(
+        "--fault", metavar="NAME", help=_(message("break the fine-tune on purpose, to see that it is caught"))
+    )
+
+
+def run(arguments: argparse.Namespace, output: "Output") -> int:
+    """0 when every check passed, 8 when one did not, 3 where there is nothing to check."""
+    from setup_llm_dev.cli.progress import drawer
+    from setup_llm_dev.cli.session import open_session
+    from setup_llm_dev.stages.verify import Verification
+
+    began = time.monotonic()
+    session = open_session(arguments, output)
+    verification = Verification.of(
+        session.host, session.recipe, session.layout, session.options, fault=arguments.fault,
+        python=arguments.python, model=arguments.model,
+    )  # fmt: skip
+    with drawer(output) as drawing:
+        for event in verification.events():
+            drawing.show(event)
+    session.host.cancel.raise_if_set()
+    report = verification.report(time.monotonic() - began)
+    _show(session, report)
+    return 0 if report.verdict != "fail" else 8
+
+
+def _show(session: "Session", report: "Report") -> None:
+    from setup_llm_dev.cli.render_report import render_report
+
+    if session.output.json:
+        session.output.event(report)
+    else:
+        render_report(report, session.output)
+
+

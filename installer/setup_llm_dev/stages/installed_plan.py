@@ -1,0 +1,33 @@
+"""The plan of what is installed now: from the lock in the project, on the generation that `.venv` names."""
+
+from setup_llm_dev.components.resources import read_resources
+from setup_llm_dev.documents.layout import Layout
+from setup_llm_dev.documents.recipe import Recipe
+from setup_llm_dev.errors import Refused
+from setup_llm_dev.host.world import Host
+from setup_llm_dev.messages import message
+from setup_llm_dev.stages.compose import Plan, compose
+from setup_llm_dev.stages.generations import complete_generation
+from setup_llm_dev.stages.prepare import Options, machine_here, read_lock
+
+
+def installed_plan(host: Host, recipe: Recipe, layout: Layout, options: Options) -> Plan:
+    """Raises Refused (3) where nothing was set up, UsageError (2) for a damaged lock."""
+    text = host.files.read_text(layout.lock_file)
+    if text is None:
+        raise Refused(
+            message("nothing was set up in {folder} yet", folder=str(layout.workspace)),
+            hint=message("run `setup-llm-dev apply {recipe}` first", recipe=recipe.name),
+        )
+    lock = read_lock(text, layout.lock_file)
+    generation = complete_generation(host, layout, lock)
+    if generation is None:
+        raise Refused(
+            message("the environment of {folder} is gone", folder=str(layout.workspace)),
+            hint=message("run `setup-llm-dev apply {recipe}` to make it again", recipe=recipe.name),
+        )
+    return compose(
+        recipe, lock, host.files.read_text(layout.workspace / lock.packages.pylock) or "",
+        machine=machine_here(host, layout, options, interpreters=False), layout=layout, generation=generation,
+        resources=read_resources(recipe.smoke.task), parts=options.parts,
+    )  # fmt: skip

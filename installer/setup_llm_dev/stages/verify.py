@@ -1,0 +1,170 @@
+"""verify: every check anew, without changing anything; a remembered proof does not count."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePath
+from typing import Any
+
+from setup_llm_dev.components.resources import read_resources
+from setup_llm_dev.components.smoke import smoke_job
+from setup_llm_dev.documents.events import Applied, Event, Failed, Progressed, Started
+from setup_llm_dev.documents.layout import Layout
+from setup_llm_dev.documents.lock import Gap
+from setup_llm_dev.documents.recipe import Recipe
+from setup_llm_dev.documents.report import Check, Report
+from setup_llm_dev.errors import CheckFailed, Refused, SetupError, UsageError
+from setup_llm_dev.host.world import Host
+from setup_llm_dev.messages import Message, message
+from setup_llm_dev.stages.compose import Plan
+from setup_llm_dev.stages.installed_plan import installed_plan
+from setup_llm_dev.stages.prepare import Options
+from setup_llm_dev.stages.summarize import read_check
+from setup_llm_dev.steps.packages import InstallPackages
+from setup_llm_dev.steps.smoke import RunSmoke, failure
+from setup_llm_dev.steps.step import Unsatisfied
+
+
+@dataclass
+class Verification:
+    """Checks of a plan that is installed, or of a foreign environment (`plan` is None then)."""
+
+    host: Host
+    recipe: Recipe
+    layout: Layout
+    smoke: RunSmoke | None
+    plan: Plan | None
+    fault: str | None
+    gaps: tuple[Gap, ...] = ()
+    _checks: list[Check] = field(default_factory=list)
+    _result: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, host: Host, recipe: Recipe, layout: Layout, options: Options, *,
+        fault: str | None, python: str | None, model: str | None,
+    ) -> "Verification":  # fmt: skip
+        """Raises Refused (3) where there is nothing to check, UsageError (2) for a path that is none."""
+        if python is not None:
+            smoke = _foreign_smoke(host, recipe, layout, options, Path(python).absolute(), model)
+            return cls(host, recipe, layout, smoke, None, fault)
+        plan = installed_plan(host, recipe, layout, options)
+        found = plan.step("smoke")
+        smoke = found if isinstance(found, RunSmoke) else None
+        if smoke is not None:
+            smoke = replace(smoke, program=_program(host, layout, recipe))
+        return cls(host, recipe, layout, smoke, plan, fault, plan.gaps)
+
+    def events(self) -> Iterator[Event]:
+        """Files first, then the build of torch, then the model, then the fine-tune."""
+        for name in ("packages", "variant", "model"):
+            step = self.plan.step(name) if self.plan else None
+            if step is None:
+                continue
+            began = time.monotonic()
+            yield Started(step=name, phase="check", summary=step.describe(), why=message("asked for"))
+            full = isinstance(step, InstallPackages)
+            answer = step.prove(self.host, full=True) if full else step.check(self.host)  # type: ignore[attr-defined]
+            yield self._settled(name, answer, time.monotonic() - began)
+        if self.smoke is not None:
+            yield from self._smoke(self.smoke)
+
+    def report(self, seconds: float) -> Report:
+        """All checks in one list; `verdict` fail when any said no or could not run."""
+        checks = (*self._checks, *(read_check(check) for check in self._result.get("checks", ())))
+        failed = any(check.status in ("fail", "could-not-run") for check in checks)
+        if self.smoke is not None and self._result.get("verdict") != "pass":
+            failed = True
+        return Report(
+            verdict="fail" if failed else "partial" if self.gaps else "pass",
+            recipe=self.recipe.name,
+            gaps=self.gaps,
+            notes=self._notes(),
+            checks=checks,
+            metrics=dict(self._result.get("metrics", {})),
+            torch=_torch(self.plan),
+            changed=True,
+            seconds=round(seconds, 1),
+            created=self.host.now().isoformat(timespec="seconds"),
+            error=self._error(),
+        )
+
+    def _settled(self, name: str, answer: object, seconds: float) -> Event:
+        if isinstance(answer, Unsatisfied):
+            check = Check(id=name, status="fail", measured=str(answer.why), expected="as installed by the lock",
+                          cause=f"{name}-drifted", cause_text=answer.why,
+                          hint=message("`setup-llm-dev apply {recipe}` mends it", recipe=self.recipe.name))  # fmt: skip
+            self._checks.append(check)
+            return Failed(step=name, phase="check", seconds=seconds, text=answer.why, exit_code=8)
+        self._checks.append(Check(id=name, status="pass"))
+        return Applied(step=name, phase="check", seconds=seconds, receipt={})
+
+    def _smoke(self, smoke: RunSmoke) -> Iterator[Event]:
+        began = time.monotonic()
+        yield Started(step="smoke", phase="check", summary=smoke.describe(), why=message("asked for"))
+        told: list[Event] = []
+
+        def tell(done: float | None, total: float | None, unit: str, text: Message | None = None) -> None:
+            told.append(Progressed(step="smoke", done=done, total=total, unit=unit, text=text))
+
+        self._result = smoke.run(self.host, tell, fault=self.fault)
+        yield from told[-1:]
+        seconds = time.monotonic() - began
+        if self._result["verdict"] == "pass":
+            yield Applied(step="smoke", phase="check", seconds=seconds, receipt={})
+            return
+        error: SetupError = failure(self._result)
+        yield Failed(step="smoke", phase="check", seconds=seconds, text=error.message, exit_code=8, error=error)
+
+    def _notes(self) -> tuple[Message, ...]:
+        if self.fault is None:
+            return ()
+        return (message("the fine-tune was broken on purpose: {fault}", fault=self.fault),)
+
+    def _error(self) -> dict[str, Any] | None:
+        if self._result and self._result.get("verdict") != "pass":
+            error: CheckFailed = failure(self._result)
+            return {"step": "smoke", "exit_code": 8, "message": str(error.message), "hint": str(error.hint)}
+        bad = next((check for check in self._checks if check.status != "pass"), None)
+        if bad is None:
+            return None
+        return {"step": bad.id, "exit_code": 8, "message": str(bad.cause_text), "hint": str(bad.hint)}
+
+
+def _foreign_smoke(
+    host: Host, recipe: Recipe, layout: Layout, options: Options, python: PurePath, model: str | None
+) -> RunSmoke:
+    """The same program in an environment that we did not make; which build it has is not ours to expect."""
+    if not host.files.is_file(python):
+        raise UsageError(message("{python} is not there", python=str(python)))
+    if model is not None:
+        job: dict[str, Any] = {"model": str(Path(model).absolute())}
+    else:
+        plan = installed_plan(host, recipe, layout, options)
+        if plan.lock.model is None:
+            raise Refused(message("there is no model to train"), hint=message("name one with --model DIR"))
+        job = smoke_job(recipe, plan.lock, layout)
+    job |= {
+        "schema": "smoke-job/1", "task": recipe.smoke.task, "budget_seconds": recipe.smoke.budget_seconds,
+        "learning_rate": recipe.smoke.learning_rate, "device": "auto", "threads": 1, "expect_variant": None,
+        "seed": 42,
+    }  # fmt: skip
+    return RunSmoke(
+        python=python, program=_program(host, layout, recipe), job=tuple(job.items()), proof=layout.proofs / "none",
+        scratch=layout.scratch,
+    )  # fmt: skip
+
+
+def _program(host: Host, layout: Layout, recipe: Recipe) -> PurePath:
+    """The smoke program on the disk; written where `apply` would write it, if it is not there."""
+    resources = read_resources(recipe.smoke.task)
+    place = layout.data / "programs" / f"smoke-{resources.smoke_digest[:12]}.pyz"
+    if not host.files.is_file(place) or host.files.read_bytes(place) != resources.smoke:
+        host.files.write(place, resources.smoke)
+    return place
+
+
+def _torch(plan: Plan | None) -> dict[str, Any] | None:
+    if plan is None:
+        return None
+    return {"version": plan.lock.torch.version, "variant": plan.lock.torch.variant, "index": plan.lock.torch.index}
