@@ -75,11 +75,13 @@ def _execute(session: "Session", prepared: "Prepared", began: float) -> int:
     from setup_llm_dev.cli.progress import drawer
     from setup_llm_dev.host.state import JournalWriter, run_name
     from setup_llm_dev.stages.execute import execute
+    from setup_llm_dev.stages.sweep import sweep
 
     host, steps = session.host, prepared.plan.steps
     name = run_name(host.now())
     log = Log(session.layout.logs, name, host.environment)
     log.start()
+    sweep(host, session.layout)
     records = {step.id: (step.kind, step.record()) for step in steps}
     journal = JournalWriter(session.layout.journals, name, prepared.plan.recipe.name, records)
     events: list[Event] = []

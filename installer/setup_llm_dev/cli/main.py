@@ -1,7 +1,6 @@
 """The entry point: parse, run one command, and turn every error into a sentence and an exit code."""
 
 import os
-import signal
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
@@ -41,7 +40,7 @@ def run(argv: list[str]) -> int:
     except SetupError as error:
         return _failed(error, output)
     except KeyboardInterrupt:
-        return _ended(Interrupted(message("stopped"), signal_number=signal.SIGINT), output)
+        return _ended(Interrupted(message("stopped"), signal_number=2), output)
     except BrokenPipeError:
         return 0
     except OSError as error:

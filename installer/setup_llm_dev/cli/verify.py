@@ -29,6 +29,7 @@ def run(arguments: argparse.Namespace, output: "Output") -> int:
     """0 when every check passed, 8 when one did not, 3 where there is nothing to check."""
     from setup_llm_dev.cli.progress import drawer
     from setup_llm_dev.cli.session import open_session
+    from setup_llm_dev.host.state import one_run
     from setup_llm_dev.stages.verify import Verification
 
     began = time.monotonic()
@@ -37,7 +38,13 @@ def run(arguments: argparse.Namespace, output: "Output") -> int:
         session.host, session.recipe, session.layout, session.options, fault=arguments.fault,
         python=arguments.python, model=arguments.model,
     )  # fmt: skip
-    with drawer(output) as drawing:
+    # With the lock held: `apply` sweeps the scratch folders that the checks run in.
+    with one_run(
+        session.layout.run_lock,
+        wait=True,
+        cancel=session.host.cancel,
+        on_wait=lambda owner: output.say(message("waiting for another run ({owner})", owner=owner)),
+    ), drawer(output) as drawing:  # fmt: skip
         for event in verification.events():
             drawing.show(event)
     session.host.cancel.raise_if_set()

@@ -138,9 +138,7 @@ class Files:
             # First out of the way in one rename, so that a kill leaves no half-emptied folder of that name.
             aside = target.with_name(f".{target.name}.{os.getpid()}.removed")
             target.replace(aside)
-            shutil.rmtree(aside, onexc=_make_writable) if sys.version_info >= (3, 12) else shutil.rmtree(
-                aside, onerror=_make_writable
-            )
+            _remove_aside(aside)
 
     def remove_empty_dir(self, path: PurePath) -> bool:
         """Remove a folder if nothing is in it; True if it is gone."""
@@ -230,6 +228,13 @@ def _in_words(path: PurePath) -> Iterator[None]:
         yield
     except OSError as error:
         raise system_error(error, path) from error
+
+
+def _remove_aside(folder: Path) -> None:
+    if sys.version_info >= (3, 12):
+        shutil.rmtree(folder, onexc=_make_writable)
+    else:
+        shutil.rmtree(folder, onerror=_make_writable)
 
 
 def _make_writable(function: object, path: str, _error: object) -> None:

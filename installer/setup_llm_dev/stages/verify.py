@@ -1,7 +1,9 @@
 """verify: every check anew, without changing anything; a remembered proof does not count."""
 
+import queue
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any
@@ -102,13 +104,17 @@ class Verification:
     def _smoke(self, smoke: RunSmoke) -> Iterator[Event]:
         began = time.monotonic()
         yield Started(step="smoke", phase="check", summary=smoke.describe(), why=message("asked for"))
-        told: list[Event] = []
+        told: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
 
         def tell(done: float | None, total: float | None, unit: str, text: Message | None = None) -> None:
-            told.append(Progressed(step="smoke", done=done, total=total, unit=unit, text=text))
+            told.put(Progressed(step="smoke", done=done, total=total, unit=unit, text=text))
 
-        self._result = smoke.run(self.host, tell, fault=self.fault)
-        yield from told[-1:]
+        with ThreadPoolExecutor(1) as pool:
+            running = pool.submit(smoke.run, self.host, tell, fault=self.fault)
+            running.add_done_callback(lambda _: told.put(None))
+            while (event := told.get()) is not None:
+                yield event
+            self._result = running.result()
         seconds = time.monotonic() - began
         if self._result["verdict"] == "pass":
             yield Applied(step="smoke", phase="check", seconds=seconds, receipt={})

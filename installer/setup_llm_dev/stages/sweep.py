@@ -1,0 +1,32 @@
+"""sweep: what interrupted runs left in our own folders goes before a new run begins."""
+
+from pathlib import Path, PurePath
+
+from setup_llm_dev.documents.layout import Layout
+from setup_llm_dev.host.world import Host
+from setup_llm_dev.steps.environment import COMPLETE
+
+
+def sweep(host: Host, layout: Layout) -> None:
+    """Scratch folders, half-removed trees, temporary files and unfinished generations. Only called with the run's lock."""
+    host.files.remove_tree(layout.scratch)
+    for folder in (layout.data, layout.environments, layout.models, layout.data / "locks", layout.proofs,
+                   layout.data / "programs", *_recipes(host, layout)):  # fmt: skip
+        for name in host.files.list_dir(folder):
+            if name.startswith(".") and name.endswith((".removed", ".tmp", ".new")):
+                _remove(host, folder / name)
+    for recipe in _recipes(host, layout):
+        for name in host.files.list_dir(recipe):
+            if not host.files.is_file(recipe / name / COMPLETE):
+                _remove(host, recipe / name)
+
+
+def _recipes(host: Host, layout: Layout) -> tuple[PurePath, ...]:
+    return tuple(layout.environments / name for name in host.files.list_dir(layout.environments))
+
+
+def _remove(host: Host, path: PurePath) -> None:
+    if Path(path).is_dir() and not Path(path).is_symlink():
+        host.files.remove_tree(path)
+    else:
+        host.files.remove(path)

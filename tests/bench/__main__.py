@@ -1,0 +1,57 @@
+"""Run every measurement once on this machine and print one table; nothing here fails a test run."""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.bench.measure import Row, by_hand_pip, by_hand_uv, help_text, ours, second_run, table
+
+
+def main() -> int:
+    """0 when every figure is within its limit, 1 otherwise: for people, not for CI."""
+    arguments = _arguments()
+    with tempfile.TemporaryDirectory(prefix="setup-llm-dev-bench-", dir=arguments.scratch) as name:
+        scratch = Path(name)
+        rows = _rows(scratch, arguments.repeats, with_pip=not arguments.no_pip)
+    print(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} cores")
+    print(f"load {os.getloadavg()[0]:.1f} at the end" if hasattr(os, "getloadavg") else "")
+    print(table(rows))
+    Path("bench-results.json").write_text(json.dumps([row._asdict() for row in rows], indent=1))
+    return 0 if all(row.within for row in rows) else 1
+
+
+def _rows(scratch: Path, repeats: int, *, with_pip: bool) -> list[Row]:
+    print("setting up once, whole (also warms nothing that the others use) …", file=sys.stderr, flush=True)
+    whole = ours(scratch / "whole", ())
+    print("environment from the lock, cold …", file=sys.stderr, flush=True)
+    cold = [ours(scratch / f"cold{i}", ("--skip", "smoke", "model", "ide"), lock_of=whole) for i in range(repeats)]
+    plain = [by_hand_uv(scratch / f"uv{i}", whole) for i in range(repeats)]
+    best, uv = min(run.seconds for run in cold), min(plain)
+    rows = [
+        Row("environment from the lock, cold: against plain uv", best, uv, best / uv, 1.2),
+        Row("the whole first run, fine-tune included", whole.seconds, None, None, None),
+    ]
+    if with_pip:
+        print("the same pins by hand with pip …", file=sys.stderr, flush=True)
+        pip = by_hand_pip(scratch / "pip", whole)
+        rows.insert(0, Row("environment from the lock, cold: against venv + pip", best, pip, best / pip, 1 / 3))
+    rows.append(second_run(whole, repeats * 3))
+    rows.append(help_text(repeats * 7))
+    rows.append(Row("peak memory of our own process, MB", whole.peak / 1e6, None, whole.peak / 150e6, 1.0))
+    return rows
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--no-pip", action="store_true", help="leave out the slow comparison with pip")
+    parser.add_argument("--scratch", help="where to work (a real disk; default: the temporary folder)")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
