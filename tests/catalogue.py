@@ -58,8 +58,8 @@ def extracted() -> dict[Key, set[str]]:
 
 
 def has_words(template: str) -> bool:
-    """Whether anything but placeholders is there to be translated."""
-    return any(c.isalpha() for text, *_ in Formatter().parse(template) for c in text)
+    """Whether anything but placeholders is there to be translated; punctuation is, since Chinese has its own."""
+    return any(text.strip() for text, *_ in Formatter().parse(template))
 
 
 def placeholders(template: str) -> tuple[str, ...]:

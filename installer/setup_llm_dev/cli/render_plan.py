@@ -28,11 +28,12 @@ def render_plan(plan: PlanDocument, output: Output) -> None:
 
 
 def _title(plan: PlanDocument) -> Message:
+    recipe = inert(plan.recipe)
     if plan.torch is None:
-        return message("Plan for {recipe}: no build of PyTorch fits this machine", recipe=plan.recipe)
+        return message("Plan for {recipe}: no build of PyTorch fits this machine", recipe=recipe)
     if plan.steps and all(step.satisfied for step in plan.steps):
-        return message("Plan for {recipe}: nothing to do", recipe=plan.recipe)
-    return message("Plan for {recipe}", recipe=plan.recipe)
+        return message("Plan for {recipe}: nothing to do", recipe=recipe)
+    return message("Plan for {recipe}", recipe=recipe)
 
 
 def _torch(plan: PlanDocument, sheet: Sheet) -> Iterator[Row]:

@@ -83,7 +83,7 @@ def _verdict(report: Report) -> Message:
     proved = any(check.status == "pass" for check in report.checks)
     match report.verdict, proved:
         case "fail", _:
-            return message("✗ Failed: {recipe} is not set up ({time}).", recipe=report.recipe, time=took)
+            return message("✗ Failed: {recipe} is not set up ({time}).", recipe=inert(report.recipe), time=took)
         case "pass", True:
             return message(
                 "✓ Set up and proved: a real fine-tune ran in the new environment ({time}).", time=took

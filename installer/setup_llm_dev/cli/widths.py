@@ -8,7 +8,9 @@ _PLAIN = str.maketrans(
      "±": "+-", "×": "x", "·": "-", "✓": "ok", "✗": "FAILED", "«": '"', "»": '"'}
 )  # fmt: skip
 # A line must not begin with these, so they stay with the character before them.
-_CLOSING = frozenset("，。、；：？！）》」』】”’…%")
+_CLOSING = frozenset("，。、；：？！）》」』】”’…%)]")
+# And must not end with these.
+_OPENING = frozenset("（《「『【“‘([")
 
 
 def inert(text: str) -> str:
@@ -82,7 +84,7 @@ def _chunks(line: str) -> Iterator[str]:
     """Pieces between which a line may break: after a space, and around Chinese characters."""
     chunk = ""
     for character in line:
-        glued = character == " " or character in _CLOSING
+        glued = character == " " or character in _CLOSING or chunk[-1:] in _OPENING
         breakable = chunk and (chunk[-1] == " " or _cell(chunk[-1]) == 2 or _cell(character) == 2)
         if breakable and not glued:
             yield chunk

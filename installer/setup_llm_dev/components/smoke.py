@@ -24,13 +24,19 @@ def smoke_job(recipe: Recipe, lock: Lock, layout: Layout) -> dict[str, Any]:
         "task": recipe.smoke.task,
         "model": str(model_folder(lock.model, layout)) if lock.model else "",
         "budget_seconds": recipe.smoke.budget_seconds,
-        "learning_rate": recipe.smoke.learning_rate,
+        "learning_rate": learning_rate(recipe, lock),
         "device": "cpu" if lock.torch.variant == "cpu" else "auto",
         # Measured: two threads were up to sixty times slower than one on a busy machine of two cores.
         "threads": 1,
         "expect_variant": lock.torch.variant,
         "seed": 42,
     }
+
+
+def learning_rate(recipe: Recipe, lock: Lock) -> float:
+    """It belongs to the model: a stand-in trains with its own, not with the one of the model that was wished for."""
+    own = lock.model.learning_rate if lock.model else None
+    return own if own is not None else recipe.smoke.learning_rate
 
 
 def smoke_steps(
@@ -68,6 +74,6 @@ def _proof_name(recipe: Recipe, lock: Lock, machine: Machine, resources: Resourc
         generation_digest(lock),
         model_digest(lock.model) if lock.model else "",
         resources.smoke_digest,
-        json.dumps([recipe.smoke.task, recipe.smoke.budget_seconds, recipe.smoke.learning_rate]),
+        json.dumps([recipe.smoke.task, recipe.smoke.budget_seconds, learning_rate(recipe, lock)]),
         json.dumps([machine.cpu, devices]),
     )

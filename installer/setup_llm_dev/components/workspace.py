@@ -1,6 +1,7 @@
 """The user's project folder: a starting point to go on with, our own files, and the link `.venv`."""
 
 import json
+from typing import Any
 
 import tomli_w
 
@@ -60,10 +61,10 @@ def link_step(layout: Layout, generation: Generation) -> SwitchLink:
 def lock_text(lock: Lock) -> bytes:
     """The lock as TOML; None can't be written there, so those keys are left out."""
     head = b"# Written by setup-llm-dev; `setup-llm-dev apply --upgrade` makes it anew.\n"
-    return head + tomli_w.dumps(_without_none(to_stored(lock)), multiline_strings=False).encode()
+    return head + tomli_w.dumps(_without_none(to_stored(lock))).encode()
 
 
-def _without_none(value: object) -> object:
+def _without_none(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_none(item) for key, item in value.items() if item is not None}
     if isinstance(value, list | tuple):

@@ -187,13 +187,17 @@ class ModelFile(Row, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class ModelFacts(Row, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A model that recipes name. version, wheel_sha256, folder and files: where the bytes were read."""
+    """A model that recipes name. version, wheel_sha256, folder and files: where the bytes were read.
+
+    learning_rate: the one that this model is known to train with in a short fine-tune; a recipe's is for its own model.
+    """
 
     source: str
     name: str
     licence: str
     parameters: int
     download_bytes: int
+    learning_rate: float | None = None
     version: str | None = None
     wheel_sha256: str | None = None
     folder: str | None = None

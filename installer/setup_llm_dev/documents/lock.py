@@ -68,6 +68,7 @@ class HubModelLock(msgspec.Struct, frozen=True, kw_only=True, tag="hub", tag_fie
     commit: str
     endpoint: str
     files: tuple[ModelFile, ...]
+    learning_rate: float | None = None  # the catalogue's for this model, where it stands in for the recipe's
 
     @property
     def size(self) -> int:
@@ -83,6 +84,7 @@ class PackageModelLock(msgspec.Struct, frozen=True, kw_only=True, tag="package",
     url: str
     sha256: str
     size: int | None = None
+    learning_rate: float | None = None  # the catalogue's for this model, where it stands in for the recipe's
 
 
 ModelLock = HubModelLock | PackageModelLock

@@ -190,6 +190,7 @@ def _text(file: Path) -> str:
         before = data[: error.start].decode()
         place = place_of(before, len(before))
         raise _broken(file, place, message("is not UTF-8; save it as UTF-8")) from None
+    text = text.replace("\r\n", "\n")  # TOML allows both, and editors on Windows save the one
     if not text.strip():
         raise _broken(file, Place(1, 1), message("is empty"))
     if found := STEERING_IN_TEXT.search(text):

@@ -33,6 +33,12 @@ class Surroundings:
     proxy: str | None = None
     used: tuple[Message, ...] = ()  # what was honoured, for the report
 
+    @property
+    def indexes(self) -> tuple[str, ...]:
+        """Every configured place that may have packages."""
+        single = (url for url in (self.torch_root, self.default_index) if url)
+        return (*single, *self.extra_indexes, *self.find_links)
+
 
 def read_surroundings(host: Host, config_folder: PurePath) -> Surroundings:
     """Read every place; raises UsageError (2) naming the file when one can't be parsed."""
@@ -64,6 +70,19 @@ def without_credentials(url: str) -> str:
     if parts.port:
         host = f"{host}:{parts.port}"
     return urlunsplit((parts.scheme, host, parts.path, "", ""))
+
+
+def with_credentials(url: str, surroundings: Surroundings) -> str:
+    """The URL as it is asked: with the user name and password of a configured index on the same host, if any."""
+    parts = urlsplit(url)
+    if "@" in parts.netloc:
+        return url
+    for index in surroundings.indexes:
+        known = urlsplit(index)
+        user, _, place = known.netloc.rpartition("@")
+        if user and (known.scheme, place) == (parts.scheme, parts.netloc):
+            return urlunsplit(parts._replace(netloc=f"{user}@{place}"))
+    return url
 
 
 def _our_mirrors(host: Host, config_folder: PurePath) -> dict[str, str]:
@@ -119,7 +138,9 @@ def _pip_file(text: str, path: PurePath) -> dict[str, str]:
     try:
         parser.read_string(text)
     except configparser.Error as error:
-        raise UsageError(message("{file}: {why}", file=str(path), why=str(error))) from error
+        # Not the parser's own words: they quote the line, which may hold a password.
+        line = getattr(error, "lineno", None) or getattr(error, "errors", [(0, "")])[0][0]
+        raise UsageError(message("{file}: line {line} is not understood", file=str(path), line=line)) from None
     found: dict[str, str] = {}
     for section in ("global", "install"):
         if parser.has_section(section):

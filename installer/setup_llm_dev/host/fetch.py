@@ -1,5 +1,6 @@
 """The one door to HTTP: system certificates, proxies, bounded answers, and errors in words."""
 
+import hashlib
 import socket
 import ssl
 from collections.abc import Mapping
@@ -46,6 +47,27 @@ class Fetcher:
                 failure = again.error
         assert failure is not None  # noqa: S101 - tries is at least one
         raise failure
+
+    def sha256(self, url: str, timeout: float = 30.0) -> str:
+        """Hex digest of the bytes at `url`, which are not kept. Raises Unreachable (4)."""
+        shown = without_credentials(url)
+        digest, size = hashlib.sha256(), 0
+        try:
+            with self._session.get(
+                url, headers={"Accept-Encoding": "identity"}, timeout=timeout, stream=True
+            ) as answer:
+                if not answer.ok:
+                    raise _refused_by(answer.status_code, shown)
+                for part in answer.iter_content(1 << 20):
+                    self._cancel.raise_if_set()
+                    digest.update(part)
+                    size += len(part)
+        except requests.RequestException as error:
+            raise in_words(error, shown) from error
+        expected = answer.headers.get("Content-Length", "")
+        if expected.isdigit() and size != int(expected):
+            raise Unreachable(message("the answer of {url} was cut off", url=shown), url=shown)
+        return digest.hexdigest()
 
     def size(self, url: str, timeout: float = 5.0) -> int | None:
         """Content-Length by HEAD, None where it is not told."""

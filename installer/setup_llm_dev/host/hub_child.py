@@ -57,7 +57,7 @@ def _progress_class() -> type:
 
     counts = _Counts()
 
-    class Progress(tqdm):  # type: ignore[type-arg]
+    class Progress(tqdm):  # type: ignore[misc]
         """Counts bytes over all files and draws nothing."""
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -72,7 +72,7 @@ def _progress_class() -> type:
         def update(self, n: float | None = 1) -> bool | None:
             if self._bytes and n:
                 counts.add(int(n))
-            return super().update(n)
+            return bool(super().update(n))
 
     return Progress
 

@@ -2,9 +2,13 @@
 
 import os
 import re
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from urllib.parse import urlsplit
+
+import tomli_w
 
 from setup_llm_dev.errors import Corrupt, Refused, SetupError, SystemRefused, Unreachable
 from setup_llm_dev.host.configuration import Surroundings, without_credentials
@@ -66,11 +70,13 @@ class Uv:
         self, verb: str, pylock: PurePath, where: tuple[str, ...], on_line: Callable[[str], None] | None
     ) -> None:
         source = (str(pylock),) if verb == "sync" else ("--requirements", str(pylock))
-        # Not hard links: an emptied file in the environment would empty uv's cache too. uv clones where it can.
-        done = self._run(
-            "pip", verb, *source, *where, "--require-hashes", "--link-mode", "clone", "--no-python-downloads",
-            "--no-build", cwd=Path(pylock).parent, on_error_line=on_line,
-        )  # fmt: skip
+        with tempfile.TemporaryDirectory(prefix="setup-llm-dev.") as folder:
+            (Path(folder) / "pyproject.toml").write_text(_settings(self.surroundings), encoding="utf-8")
+            # Not hard links: an emptied file in the environment would empty uv's cache too. uv clones where it can.
+            done = self._run(
+                "pip", verb, *source, *where, "--require-hashes", "--link-mode", "clone", "--no-python-downloads",
+                "--no-build", cwd=Path(folder), on_error_line=on_line,
+            )  # fmt: skip
         if not done.ok:
             raise _installation_error(done)
 
@@ -99,6 +105,16 @@ class Uv:
         if self.surroundings.proxy and not _has_proxy(built):
             built["HTTPS_PROXY"] = built["HTTP_PROXY"] = self.surroundings.proxy
         return built
+
+
+def _settings(surroundings: Surroundings) -> str:
+    """A project of no content: uv looks no further up for one, and finds here the passwords of indexes.
+
+    A lock holds bare addresses; argv and environment are for all to see, this folder is not.
+    """
+    secret = [url for url in surroundings.indexes if "@" in urlsplit(url).netloc]
+    indexes = [{"name": f"secret-{number}", "url": url} for number, url in enumerate(secret, 1)]
+    return tomli_w.dumps({"tool": {"uv": {"no-build": True, "index": indexes}}})
 
 
 def find_uv() -> Path:

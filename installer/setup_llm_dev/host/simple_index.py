@@ -4,6 +4,8 @@ The resolver could be asked instead, but it can't say apart «not offered» and 
 """
 
 import json
+import re
+from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -16,24 +18,38 @@ from packaging.version import Version
 from setup_llm_dev.errors import Unreachable
 from setup_llm_dev.host.configuration import without_credentials
 from setup_llm_dev.host.world import Host
-from setup_llm_dev.messages import message
+from setup_llm_dev.messages import Message, message
 
 _ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 Wheel = tuple[Version, frozenset[Tag]]
 
 
+@dataclass(frozen=True)
+class Link:
+    """A file on an index: its name, and the sha256 (64 hex digits) that the index tells, if it tells one."""
+
+    name: str
+    sha256: str | None = None
+
+
 def offered(host: Host, index: str, project: str, *, flat: bool, timeout: float = 5.0) -> tuple[Wheel, ...]:
     """Versions and tags of `project`'s wheels on `index`; raises Unreachable when it can't be asked."""
-    names = _names(host, index, canonicalize_name(project), flat, timeout)
     wheels = []
-    for name in names:
+    for link in links(host, index, project, flat=flat, timeout=timeout):
         try:
-            found, version, _, tags = parse_wheel_filename(unquote(name))
+            found, version, _, tags = parse_wheel_filename(link.name)
         except (InvalidWheelFilename, ValueError):
             continue  # an index may list sdists and files with names of other times
         if found == canonicalize_name(project):
             wheels.append((version, tags))
     return tuple(wheels)
+
+
+def links(
+    host: Host, index: str, project: str, *, flat: bool, timeout: float = 5.0
+) -> tuple[Link, ...]:
+    """Every file that the page of `project` names (a flat page names files of other projects too)."""
+    return tuple(_read(host, index, canonicalize_name(project), flat, timeout))
 
 
 def local_folder(index: str) -> Path | None:
@@ -46,10 +62,10 @@ def local_folder(index: str) -> Path | None:
     return Path(index).expanduser()
 
 
-def _names(host: Host, index: str, project: str, flat: bool, timeout: float) -> list[str]:
+def _read(host: Host, index: str, project: str, flat: bool, timeout: float) -> list[Link]:
     folder = local_folder(index)
     if folder is not None and flat and folder.is_dir():
-        return list(host.files.list_dir(folder))
+        return [Link(name) for name in host.files.list_dir(folder)]
     if folder is not None:
         page = folder if flat else folder / project / "index.html"
         text = host.files.read_text(page)
@@ -62,31 +78,49 @@ def _names(host: Host, index: str, project: str, flat: bool, timeout: float) -> 
             return []
         raise
     if "json" in answer.media_type:
-        return [str(file.get("filename", "")) for file in json.loads(answer.body).get("files", [])]
+        return _rows(answer.body, url)
     text = answer.body.decode("utf-8", "replace")
-    names = _hrefs(text)
-    if not names and "<form" in text.lower():
-        shown = without_credentials(url)
-        raise Unreachable(
-            message("{url} answered with a web page that is no package index", url=shown),
-            url=shown,
-            hint=message("this network may want a log-in in the browser first"),
-        )
-    return names
+    found = _hrefs(text)
+    if not found and "<form" in text.lower():
+        raise _no_index(url, message("this network may want a log-in in the browser first"))
+    return found
+
+
+def _rows(body: bytes, url: str) -> list[Link]:
+    """PEP 691; an answer that is no such document is no index, whatever it calls itself."""
+    try:
+        files = json.loads(body).get("files", [])
+        return [Link(str(file["filename"]), _sha256(file.get("hashes", {}).get("sha256"))) for file in files]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _no_index(url, None) from error
+
+
+def _no_index(url: str, hint: Message | None) -> Unreachable:
+    shown = without_credentials(url)
+    return Unreachable(
+        message("{url} answered with a web page that is no package index", url=shown), url=shown, hint=hint
+    )
 
 
 class _Links(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
-        self.names: list[str] = []
+        self.found: list[Link] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         href = dict(attrs).get("href") if tag == "a" else None
         if href:
-            self.names.append(urlsplit(href).path.rsplit("/", 1)[-1])
+            parts = urlsplit(href)
+            name = unquote(parts.path.rsplit("/", 1)[-1])
+            self.found.append(Link(name, _sha256(parts.fragment.removeprefix("sha256="))))
 
 
-def _hrefs(text: str) -> list[str]:
+def _hrefs(text: str) -> list[Link]:
     parser = _Links()
     parser.feed(text)
-    return parser.names
+    return parser.found
+
+
+def _sha256(text: object) -> str | None:
+    """64 hex digits, or None for anything else: another algorithm, a hash of the wrong length."""
+    return text.lower() if isinstance(text, str) and re.fullmatch(r"[0-9A-Fa-f]{64}", text) else None

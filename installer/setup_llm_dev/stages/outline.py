@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from setup_llm_dev.documents.choices import Choices
+from setup_llm_dev.documents.choices import Build, Choices
 from setup_llm_dev.documents.layout import Layout
 from setup_llm_dev.documents.machine import Machine
 from setup_llm_dev.documents.plan import Phase, PlanDocument, PlannedStep, PlannedTorch
@@ -35,7 +35,7 @@ def outline(host: Host, recipe: Recipe, layout: Layout, options: Options, say: S
         recipe=recipe.name,
         machine=machine,
         pinned=False,
-        torch=best and PlannedTorch(version=best.version, variant=best.variant, index=best.index, why=best.why),
+        torch=_planned_torch(best) if best else None,
         python=_python(choices, machine),
         refusals=choices.refusals,
         steps=tuple(_sketch(recipe, options)) if best else (),
@@ -65,6 +65,10 @@ def pinned_outline(host: Host, recipe: Recipe, layout: Layout, options: Options,
         workspace=str(layout.workspace),
         data=str(layout.data),
     )
+
+
+def _planned_torch(build: Build) -> PlannedTorch:
+    return PlannedTorch(version=build.version, variant=build.variant, index=build.index, why=build.why)
 
 
 def _refusals(recipe: Recipe, prepared: Prepared, options: Options) -> Any:

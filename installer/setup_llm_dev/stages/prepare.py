@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -26,6 +27,9 @@ from setup_llm_dev.stages.compose import PARTS, Plan, compose
 from setup_llm_dev.stages.detect import detect
 from setup_llm_dev.stages.generations import complete_generation, fresh_generation
 from setup_llm_dev.steps.step import Satisfied, Unsatisfied
+
+if TYPE_CHECKING:
+    from setup_llm_dev.documents.catalog import Catalog
 
 _GIB = 1 << 30
 Status = Satisfied | Unsatisfied
@@ -134,14 +138,21 @@ def machine_here(host: Host, layout: Layout, options: Options, *, interpreters: 
     return machine
 
 
-def choices_for(recipe: Recipe, machine: Machine, options: Options) -> Choices:
-    """`choose` on the catalogue that ships with us."""
+def catalogue() -> "Catalog":
+    """The one that ships with us."""
     from setup_llm_dev.documents.catalog import read_catalog
     from setup_llm_dev.documents.manifests import manifests_folder
+
+    return read_catalog(manifests_folder() / "catalog")
+
+
+def choices_for(
+    recipe: Recipe, machine: Machine, options: Options, catalog: "Catalog | None" = None
+) -> Choices:
+    """`choose`, by default on the catalogue that ships with us."""
     from setup_llm_dev.stages.choose import choose
 
-    catalog = read_catalog(manifests_folder() / "catalog")
-    return choose(machine, recipe, catalog, variant=options.torch)
+    return choose(machine, recipe, catalog or catalogue(), variant=options.torch)
 
 
 def no_build(choices: Choices) -> Refused:
@@ -197,12 +208,13 @@ def _pin_now(
 
     say(message("looking at this machine"))
     machine = machine_here(host, layout, options, interpreters=True)
-    choices = choices_for(recipe, machine, options)
+    catalog = catalogue()
+    choices = choices_for(recipe, machine, options, catalog)
     if not choices.builds:
         raise no_build(choices)
     request = Request(
         host=host, machine=machine, recipe=recipe, recipe_digest=digest(recipe), request_digest=options.digest,
-        layout=layout, surroundings=surroundings, say=say, with_model="model" in options.parts,
+        layout=layout, surroundings=surroundings, say=say, models=catalog.models, with_model="model" in options.parts,
     )  # fmt: skip
     pinned = pin(request, choices)
     return pinned.lock, pinned.pylock, machine, pinned.interpreter

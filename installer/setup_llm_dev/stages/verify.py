@@ -48,8 +48,8 @@ class Verification:
     ) -> "Verification":  # fmt: skip
         """Raises Refused (3) where there is nothing to check, UsageError (2) for a path that is none."""
         if python is not None:
-            smoke = _foreign_smoke(host, recipe, layout, options, Path(python).absolute(), model)
-            return cls(host, recipe, layout, smoke, None, fault)
+            foreign = _foreign_smoke(host, recipe, layout, options, Path(python).absolute(), model)
+            return cls(host, recipe, layout, foreign, None, fault)
         plan = installed_plan(host, recipe, layout, options)
         found = plan.step("smoke")
         smoke = found if isinstance(found, RunSmoke) else None

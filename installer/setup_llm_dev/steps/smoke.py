@@ -6,6 +6,7 @@ from hashlib import sha256
 from pathlib import Path, PurePath
 from typing import Any, ClassVar
 
+from setup_llm_dev.documents.causes import CAUSES
 from setup_llm_dev.documents.journal import Receipt
 from setup_llm_dev.documents.plan import Phase
 from setup_llm_dev.errors import CheckFailed
@@ -116,6 +117,9 @@ def failure(result: dict[str, Any]) -> CheckFailed:
 
 def cause_text(check: dict[str, Any]) -> Message:
     """The named cause as a sentence."""
+    known = CAUSES.get(str(check.get("cause")))
+    if known is not None:
+        return known.text
     return message("{text}", text=str(check.get("cause_text") or check.get("cause") or check["id"]))
 
 

@@ -1,0 +1,132 @@
+"""Sentences for people: all of them in the catalogue, translated, with the same placeholders, and really shown."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from setup_llm_dev.cli.language import FOLDER, language_of, translator
+from setup_llm_dev.cli.report_names import CHECKS
+from setup_llm_dev.documents.causes import CAUSES
+from setup_llm_dev.messages import message
+from tests import catalogue
+
+SMOKE = Path(FOLDER).parent / "smoke" / "smoke_run"
+
+
+def test_the_catalogue_is_complete_and_compiled():
+    assert catalogue.problems() == []
+
+
+def test_updating_twice_gives_the_same_bytes():
+    known = catalogue.translations()
+    assert catalogue.po_text(known) == catalogue.po_file().read_bytes()
+    assert catalogue.mo_bytes(known) == catalogue.mo_file().read_bytes()
+
+
+def test_a_sentence_is_extracted_only_once_and_has_words():
+    assert "{text}" not in catalogue.extracted()
+    assert "{seconds} s" in catalogue.extracted()
+
+
+def test_words_for_the_parser_are_sentences_too():
+    """A literal `help=` would never be translated."""
+    found = []
+    for path in sorted((catalogue.SOURCE / "cli").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.keyword) and node.arg in ("help", "description", "epilog", "title"):
+                literal = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+                found += [f"{path.name}:{node.value.lineno}"] if literal else []
+    assert found == []
+
+
+def test_every_translation_can_be_filled():
+    translate = translator("zh_CN")
+    for key, text in catalogue.translations().items():
+        names = catalogue.placeholders(text)
+        if isinstance(key, str) and not any("%" in name for name in names):
+            filled = message(key, **dict.fromkeys(names, "VALUE")).render(translate)
+            assert all("VALUE" in filled for _ in names), key
+
+
+def test_the_empty_sentence_stays_empty():
+    assert translator("zh_CN")("") == ""
+
+
+@pytest.mark.parametrize(
+    ("environment", "language"),
+    [
+        ({"LANG": "zh_CN.UTF-8"}, "zh_CN"),
+        ({"LANG": "zh_CN.UTF-8", "LC_ALL": "C.UTF-8"}, None),
+        ({"LANG": "en_US.UTF-8", "SETUP_LLM_DEV_LANG": "zh"}, "zh_CN"),
+        ({"LANG": "zh_CN.UTF-8", "SETUP_LLM_DEV_LANG": "en"}, None),
+        ({"LANG": "tr_TR.UTF-8"}, None),
+        ({}, None),
+    ],
+)
+def test_the_language_is_that_of_the_locale(environment: dict[str, str], language: str | None):
+    assert language_of(environment) == language
+
+
+def test_the_smoke_program_and_the_command_line_name_the_same_causes():
+    assert {key: (str(c.text), str(c.hint)) for key, c in CAUSES.items()} == _smoke_causes()
+
+
+def test_every_check_of_the_smoke_program_has_a_name():
+    tree = ast.parse((SMOKE / "judgement.py").read_text(encoding="utf-8"))
+    checks = next(
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "CHECKS" and node.value
+    )
+    assert set(checks) <= set(CHECKS)
+
+
+def test_a_chinese_user_reads_chinese_help():
+    shown = _run("--help", LANG="zh_CN.UTF-8")
+    assert shown.returncode == 0
+    for words in ("用法：", "位置参数", "显示此帮助信息并退出", "撤销上一次运行"):
+        assert words in shown.stdout
+
+
+def test_a_chinese_user_reads_chinese_errors():
+    shown = _run("completion", "csh", LANG="zh_CN.UTF-8")
+    assert shown.returncode == 2
+    assert "无效的选择：'csh'" in shown.stderr
+
+
+def test_json_is_never_translated():
+    shown = _run("completion", "csh", "--json", LANG="zh_CN.UTF-8")
+    assert shown.stdout.isascii() and "error" in shown.stdout
+
+
+def test_english_stays_as_argparse_has_it():
+    assert _run("--help", LANG="C.UTF-8").stdout.startswith("usage: setup-llm-dev ")
+
+
+def _smoke_causes() -> dict[str, tuple[str, str]]:
+    """Read without importing: the program stands apart."""
+    tree = ast.parse((SMOKE / "causes.py").read_text(encoding="utf-8"))
+    table = next(
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "CAUSES"
+    )
+    assert isinstance(table, ast.Dict)
+    return {
+        ast.literal_eval(key): (ast.literal_eval(value.args[0]), ast.literal_eval(value.args[1]))
+        for key, value in zip(table.keys, table.values, strict=True)
+        if key is not None and isinstance(value, ast.Call)
+    }
+
+
+def _run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("LC_", "LANG", "SETUP_LLM_DEV"))}
+    return subprocess.run(
+        (sys.executable, "-m", "setup_llm_dev", *words),
+        env=kept | {"PYTHONPATH": str(catalogue.SOURCE.parent), "PYTHONUTF8": "1"} | environment,
+        capture_output=True, text=True, encoding="utf-8", timeout=60,
+    )  # fmt: skip
