@@ -1,7 +1,7 @@
 """The translation catalogues: extracted from the source, kept in .po files, compiled to .mo, byte for byte.
 
-    python -m tests.catalogue            what is missing, obsolete or wrong; 1 if anything is
-    python -m tests.catalogue --update   bring the .po files up to date, compile the .mo files, then the same
+python -m tests.catalogue            what is missing, obsolete or wrong; 1 if anything is
+python -m tests.catalogue --update   bring the .po files up to date, compile the .mo files, then the same
 """
 
 import ast
@@ -143,8 +143,8 @@ def _key(identifier: str | tuple[str, ...] | list[str]) -> Key:
     return identifier if isinstance(identifier, str) else (identifier[0], identifier[1])
 
 
-def _first(string: str | tuple[str, ...] | list[str]) -> str:
-    return string if isinstance(string, str) else string[0]
+def _first(string: str | tuple[str, ...] | list[str] | None) -> str:
+    return string if isinstance(string, str) else string[0] if string else ""
 
 
 def main(argv: list[str]) -> int:

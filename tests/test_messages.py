@@ -17,22 +17,22 @@ from tests import catalogue
 SMOKE = Path(FOLDER).parent / "smoke" / "smoke_run"
 
 
-def test_the_catalogue_is_complete_and_compiled():
+def test_the_catalogue_is_complete_and_compiled() -> None:
     assert catalogue.problems() == []
 
 
-def test_updating_twice_gives_the_same_bytes():
+def test_updating_twice_gives_the_same_bytes() -> None:
     known = catalogue.translations()
     assert catalogue.po_text(known) == catalogue.po_file().read_bytes()
     assert catalogue.mo_bytes(known) == catalogue.mo_file().read_bytes()
 
 
-def test_a_sentence_is_extracted_only_once_and_has_words():
+def test_a_sentence_is_extracted_only_once_and_has_words() -> None:
     assert "{text}" not in catalogue.extracted()
     assert "{seconds} s" in catalogue.extracted()
 
 
-def test_words_for_the_parser_are_sentences_too():
+def test_words_for_the_parser_are_sentences_too() -> None:
     """A literal `help=` would never be translated."""
     found = []
     for path in sorted((catalogue.SOURCE / "cli").glob("*.py")):
@@ -43,16 +43,16 @@ def test_words_for_the_parser_are_sentences_too():
     assert found == []
 
 
-def test_every_translation_can_be_filled():
+def test_every_translation_can_be_filled() -> None:
     translate = translator("zh_CN")
     for key, text in catalogue.translations().items():
         names = catalogue.placeholders(text)
-        if isinstance(key, str) and not any("%" in name for name in names):
+        if text and isinstance(key, str) and not any("%" in name for name in names):
             filled = message(key, **dict.fromkeys(names, "VALUE")).render(translate)
             assert all("VALUE" in filled for _ in names), key
 
 
-def test_the_empty_sentence_stays_empty():
+def test_the_empty_sentence_stays_empty() -> None:
     assert translator("zh_CN")("") == ""
 
 
@@ -67,15 +67,15 @@ def test_the_empty_sentence_stays_empty():
         ({}, None),
     ],
 )
-def test_the_language_is_that_of_the_locale(environment: dict[str, str], language: str | None):
+def test_the_language_is_that_of_the_locale(environment: dict[str, str], language: str | None) -> None:
     assert language_of(environment) == language
 
 
-def test_the_smoke_program_and_the_command_line_name_the_same_causes():
+def test_the_smoke_program_and_the_command_line_name_the_same_causes() -> None:
     assert {key: (str(c.text), str(c.hint)) for key, c in CAUSES.items()} == _smoke_causes()
 
 
-def test_every_check_of_the_smoke_program_has_a_name():
+def test_every_check_of_the_smoke_program_has_a_name() -> None:
     tree = ast.parse((SMOKE / "judgement.py").read_text(encoding="utf-8"))
     checks = next(
         ast.literal_eval(node.value)
@@ -85,25 +85,30 @@ def test_every_check_of_the_smoke_program_has_a_name():
     assert set(checks) <= set(CHECKS)
 
 
-def test_a_chinese_user_reads_chinese_help():
+def test_a_chinese_user_reads_chinese_help() -> None:
     shown = _run("--help", LANG="zh_CN.UTF-8")
     assert shown.returncode == 0
     for words in ("用法：", "位置参数", "显示此帮助信息并退出", "撤销上一次运行"):
         assert words in shown.stdout
 
 
-def test_a_chinese_user_reads_chinese_errors():
+def test_a_chinese_user_reads_chinese_errors() -> None:
     shown = _run("completion", "csh", LANG="zh_CN.UTF-8")
     assert shown.returncode == 2
     assert "无效的选择：'csh'" in shown.stderr
 
 
-def test_json_is_never_translated():
+def test_a_terminal_without_chinese_characters_gets_english() -> None:
+    shown = _run("--help", LANG="zh_CN.UTF-8", PYTHONUTF8="0", PYTHONIOENCODING="latin-1")
+    assert "reverse the last run" in shown.stdout
+
+
+def test_json_is_never_translated() -> None:
     shown = _run("completion", "csh", "--json", LANG="zh_CN.UTF-8")
     assert shown.stdout.isascii() and "error" in shown.stdout
 
 
-def test_english_stays_as_argparse_has_it():
+def test_english_stays_as_argparse_has_it() -> None:
     assert _run("--help", LANG="C.UTF-8").stdout.startswith("usage: setup-llm-dev ")
 
 
@@ -111,9 +116,7 @@ def _smoke_causes() -> dict[str, tuple[str, str]]:
     """Read without importing: the program stands apart."""
     tree = ast.parse((SMOKE / "causes.py").read_text(encoding="utf-8"))
     table = next(
-        node.value
-        for node in tree.body
-        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "CAUSES"
+        node.value for node in tree.body if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "CAUSES"
     )
     assert isinstance(table, ast.Dict)
     return {

@@ -55,8 +55,6 @@ def ours(home: Path, options: Sequence[str], lock_of: Run | None = None) -> Run:
         workspace.mkdir(parents=True)
         for name in ("setup-llm-dev.lock.toml", lock_of.pylock.name):
             shutil.copy(lock_of.workspace / name, workspace)
-        # A lock answers the options it was made with; leaving out the model is one, so it is left out at the end only.
-        options = tuple(option for option in options if option != "model")
     return _run((*COMMAND, "apply", "-y", "-q", *options), home)
 
 

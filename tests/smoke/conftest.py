@@ -1,4 +1,4 @@
-"""The smoke program as a file, an environment to run it in, and a model to run it on."""
+"""The smoke program as a file, and two ways to run it; Python and model come from the environment of all tests."""
 
 import json
 import os
@@ -11,24 +11,6 @@ from typing import Any
 
 import pytest
 from smoke_outcome import SMOKE, Outcome, Smoke
-
-
-@pytest.fixture(scope="session")
-def smoke_python() -> Path:
-    """The Python of an environment with torch, transformers and accelerate."""
-    return _from_environment("SETUP_LLM_DEV_TEST_PYTHON", "a Python with torch and transformers")
-
-
-@pytest.fixture(scope="session")
-def smoke_model() -> Path:
-    """The folder of a small pretrained encoder."""
-    return _from_environment("SETUP_LLM_DEV_TEST_MODEL", "the folder of a small pretrained model")
-
-
-def _from_environment(name: str, what: str) -> Path:
-    if name not in os.environ:
-        pytest.skip(f"{name} is not set to {what}")
-    return Path(os.environ[name])
 
 
 @pytest.fixture(scope="session")

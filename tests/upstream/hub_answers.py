@@ -12,7 +12,7 @@ from .exchange import Request, Response
 from .repositories import Commit, Repository, RepositoryFile
 
 
-class Refused(Exception):  # noqa: N818  not an error of ours: an answer
+class Refused(Exception):
     """Raised where the hub says no; `response` carries the X-Error-Code that a client goes by."""
 
     def __init__(self, status: int, code: str | None, reason: str) -> None:

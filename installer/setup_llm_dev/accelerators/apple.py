@@ -32,7 +32,7 @@ def probe(host: Host) -> tuple[Accelerator, ...]:
     )
 
 
-def fit(accelerator: Accelerator, offer: Offer, torch: TorchCatalog) -> Refusal | None:  # noqa: ARG001 (the Protocol's)
+def fit(accelerator: Accelerator, offer: Offer, torch: TorchCatalog) -> Refusal | None:
     """Every Apple processor has the Metal that PyTorch needs."""
     if accelerator.problem is None:
         return None

@@ -18,7 +18,7 @@ def probe(host: Host) -> tuple[Accelerator, ...]:
     return tuple(Accelerator(vendor=VENDOR, name=f"Intel graphics 8086:{device}") for device in devices)
 
 
-def fit(accelerator: Accelerator, offer: Offer, torch: TorchCatalog) -> Refusal | None:  # noqa: ARG001 (the Protocol's)
+def fit(accelerator: Accelerator, offer: Offer, torch: TorchCatalog) -> Refusal | None:
     """Always a refusal: XPU is for people who ask for it."""
     return Refusal(
         candidate=offer.name,

@@ -196,5 +196,6 @@ def _note(log: "Log", event: "Event") -> None:
 
 
 def _words(event: "Event") -> str:
-    parts = [str(getattr(event, name)) for name in ("step", "summary", "why", "text", "receipt") if hasattr(event, name)]
+    names = ("step", "summary", "why", "text", "receipt")
+    parts = [str(getattr(event, name)) for name in names if hasattr(event, name)]
     return " · ".join(part for part in parts if part and part != "None")

@@ -2,6 +2,7 @@
 
 import gettext
 import os
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -42,8 +43,18 @@ def install(language: str | None = None) -> None:
 
 
 def _catalogue(language: str | None) -> gettext.NullTranslations | None:
-    chosen = language or language_of(os.environ)
+    chosen = language or (language_of(os.environ) if _can_be_shown() else None)
     return gettext.translation(DOMAIN, FOLDER, [chosen], fallback=True) if chosen else None
+
+
+def _can_be_shown() -> bool:
+    """English is better than escapes where a stream has no Chinese characters."""
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            "微调".encode(getattr(stream, "encoding", None) or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
 
 
 ARGPARSE: tuple[str | tuple[str, str], ...] = (

@@ -5,6 +5,7 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from setup_llm_dev.cli.commands import COMMANDS
+from setup_llm_dev.cli.language import install
 from setup_llm_dev.cli.output import Output
 from setup_llm_dev.cli.parser import module, parse
 from setup_llm_dev.errors import Interrupted, SetupError, UsageError
@@ -31,6 +32,8 @@ def main() -> NoReturn:
 def run(argv: list[str]) -> int:
     """The exit code of one command line."""
     output = _output(argv)
+    if not output.json:
+        install()
     try:
         arguments = parse(argv, output.translate)
         output.verbose = getattr(arguments, "verbose", False)
@@ -47,7 +50,7 @@ def run(argv: list[str]) -> int:
         from setup_llm_dev.host.files import system_error
 
         return _failed(system_error(error, error.filename or ""), output)
-    except Exception as error:  # noqa: BLE001 - a bug of ours: one line for people, the traceback in the log
+    except Exception as error:
         return _bug(error, output)
 
 

@@ -64,8 +64,9 @@ class Output:
         try:
             print(line, file=stream, flush=True)
         except UnicodeEncodeError:
-            encoding = stream.encoding or "ascii"
-            print(line.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+            from setup_llm_dev.cli.widths import spelled
+
+            print(spelled(line, stream.encoding or "ascii"), file=stream, flush=True)
 
 
 def _encode(document: object, *, indent: bool) -> str:

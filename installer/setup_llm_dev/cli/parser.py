@@ -3,10 +3,11 @@
 import argparse
 import importlib
 from collections.abc import Callable, Sequence
-from typing import NoReturn, cast
+from typing import Any, NoReturn, cast
 
 from setup_llm_dev.__about__ import __version__
 from setup_llm_dev.cli.commands import COMMANDS, Command, CommandModule
+from setup_llm_dev.cli.help_text import HelpText
 from setup_llm_dev.errors import UsageError
 from setup_llm_dev.messages import Message, message
 
@@ -16,6 +17,9 @@ _DEFAULT = "apply"
 
 class Parser(argparse.ArgumentParser):
     """argparse with our errors: raised, not printed, and with the nearest valid word."""
+
+    def __init__(self, *words: Any, **settings: Any) -> None:
+        super().__init__(*words, **{"formatter_class": HelpText} | settings)
 
     def error(self, text: str) -> NoReturn:
         raise UsageError(
@@ -47,7 +51,7 @@ def build(translate: Translate, *, only: Command | None, fill: bool = False) -> 
         description=translate(message("From a bare machine to a proven fine-tune in one command.")),
         epilog=translate(message("Without a command: `apply` of the recipe text-classification.")),
     )
-    parser.add_argument("--version", action="version", version=f"setup-llm-dev {__version__}")
+    _version(parser, translate)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     for command in COMMANDS:
         text = translate(command.help)
@@ -64,7 +68,7 @@ def module(command: Command) -> CommandModule:
 
 def _common(parser: argparse.ArgumentParser, _: Translate) -> None:
     group = parser.add_argument_group(_(message("options of every command")))
-    group.add_argument("--version", action="version", version=f"setup-llm-dev {__version__}")
+    _version(group, _)
     group.add_argument("--json", action="store_true", help=_(message("print JSON on stdout, on failure too")))
     group.add_argument("-q", "--quiet", action="store_true", help=_(message("say only what went wrong")))
     group.add_argument("-v", "--verbose", action="store_true", help=_(message("say more")))
@@ -74,6 +78,11 @@ def _common(parser: argparse.ArgumentParser, _: Translate) -> None:
     )
     group.add_argument("--workspace", metavar="DIR", help=_(message("the project folder to make or adopt")))
     group.add_argument("-y", "--yes", action="store_true", help=_(message("don't ask before starting")))
+
+
+def _version(group: argparse._ActionsContainer, _: Translate) -> None:
+    text = _(message("show the version and exit"))
+    group.add_argument("--version", action="version", version=f"setup-llm-dev {__version__}", help=text)
 
 
 def _unknown(word: str) -> UsageError:

@@ -91,9 +91,7 @@ class PlainLines:
                 full = message("{what}: {why}", what=summary, why=why) if self._output.verbose else summary
                 return [("·", full)]
             case Applied(step=step, seconds=seconds):
-                return [
-                    ("✓", message("{what} ({seconds})", what=self._summary(step), seconds=duration(seconds)))
-                ]
+                return [("✓", message("{what} ({seconds})", what=self._summary(step), seconds=duration(seconds)))]
             case Failed(step=step, text=text):
                 return [("✗", message("{what}: {why}", what=self._summary(step), why=text))]
             case Undone(summary=summary, left=left):

@@ -31,9 +31,7 @@ def _system(machine: Machine, sheet: Sheet) -> Iterator[Row]:
         yield Row(sheet.say(message("C library")), inert(machine.libc))
     if machine.environment:
         yield Row(sheet.say(message("inside")), inert(machine.environment))
-    processor = message(
-        "{name}, {count} cores", name=inert(machine.cpu or machine.arch), count=machine.cpu_count
-    )
+    processor = message("{name}, {count} cores", name=inert(machine.cpu or machine.arch), count=machine.cpu_count)
     yield Row(sheet.say(message("processor")), sheet.say(processor))
     if machine.memory_bytes is not None:
         yield Row(sheet.say(message("memory")), size_text(machine.memory_bytes))

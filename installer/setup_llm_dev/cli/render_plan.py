@@ -108,4 +108,4 @@ def _diff(diff: dict[str, object], sheet: Sheet) -> None:
     sheet.heading(message("Would change: {path}", path=inert(path)))
     for line in str(diff.get("diff", diff.get("text", ""))).splitlines():
         style: Style = "good" if line.startswith("+") else "bad" if line.startswith("-") else ""
-        sheet.line(inert(line.expandtabs(4)), style, indent=2)
+        sheet.line(f"| {inert(line.expandtabs(4))}", style, indent=2)

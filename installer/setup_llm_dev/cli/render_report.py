@@ -7,7 +7,7 @@ from setup_llm_dev.cli.output import Output
 from setup_llm_dev.cli.quantities import duration, measured_text, size_text
 from setup_llm_dev.cli.report_names import CHECKS, PARTS, PHASES, PLACES, STATUSES
 from setup_llm_dev.cli.sheet import Row, Sheet, Style, named
-from setup_llm_dev.cli.widths import inert, one_line
+from setup_llm_dev.cli.widths import inert
 from setup_llm_dev.documents.causes import CAUSES
 from setup_llm_dev.documents.lock import Gap
 from setup_llm_dev.documents.report import Check, Report
@@ -39,12 +39,10 @@ def render_checks(checks: tuple[Check, ...], output: Output) -> None:
 
 def _unchanged(report: Report, sheet: Sheet) -> None:
     took = duration(report.seconds)
-    sheet.line(
-        sheet.say(message("✓ Nothing had to be done: all is as it should be ({time}).", time=took)), "good"
-    )
+    sheet.line(sheet.say(message("Nothing had to be done: all is as it should be ({time}).", time=took)), "good")
     for gap in report.gaps:
         text = message("gap: {what}: {why}", what=_part(gap.what), why=gap.why)
-        sheet.rows([Row("", one_line(sheet.say(text)), "warn"), *_completing(gap, sheet)])
+        sheet.rows([Row("", sheet.say(text), "warn"), *_completing(gap, sheet)])
 
 
 def _success(report: Report, sheet: Sheet, *, verbose: bool) -> None:
@@ -57,9 +55,7 @@ def _success(report: Report, sheet: Sheet, *, verbose: bool) -> None:
     sheet.section(message("Checks"), list(_checks(report.checks, sheet, verbose=verbose)))
     if verbose:
         sheet.section(message("Steps"), list(_steps(report, sheet)))
-    sheet.section(
-        message("Sizes"), [Row(_size_name(k, sheet), size_text(v)) for k, v in report.sizes.items()]
-    )
+    sheet.section(message("Sizes"), [Row(_size_name(k, sheet), size_text(v)) for k, v in report.sizes.items()])
     sheet.section(message("Time"), list(_times(report, sheet)))
     sheet.section(message("Where things are"), list(_places(report, sheet)))
     sheet.section(message("What next"), [Row("-", sheet.say(text)) for text in report.next])
@@ -83,17 +79,17 @@ def _verdict(report: Report) -> Message:
     proved = any(check.status == "pass" for check in report.checks)
     match report.verdict, proved:
         case "fail", _:
-            return message("✗ Failed: {recipe} is not set up ({time}).", recipe=inert(report.recipe), time=took)
-        case "pass", True:
             return message(
-                "✓ Set up and proved: a real fine-tune ran in the new environment ({time}).", time=took
+                "Failed: {recipe} is not proved to work here ({time}).", recipe=inert(report.recipe), time=took
             )
+        case "pass", True:
+            return message("Set up and proved: a real fine-tune ran in the new environment ({time}).", time=took)
         case "partial", True:
-            return message("✓ Set up and proved by a real fine-tune, but with gaps ({time}).", time=took)
+            return message("Set up and proved by a real fine-tune, but with gaps ({time}).", time=took)
         case "partial", False:
-            return message("✓ Set up, with gaps; no fine-tune was run to prove it ({time}).", time=took)
+            return message("Set up, with gaps; no fine-tune was run to prove it ({time}).", time=took)
         case _:
-            return message("✓ Set up; no fine-tune was run to prove it ({time}).", time=took)
+            return message("Set up; no fine-tune was run to prove it ({time}).", time=took)
 
 
 def _gaps(gaps: tuple[Gap, ...], sheet: Sheet) -> Iterator[Row]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TextIO
 
 from setup_llm_dev.cli.output import Output
-from setup_llm_dev.cli.widths import cells, inert, padded, spelled, wrapped
+from setup_llm_dev.cli.widths import cells, inert, one_line, padded, spelled, wrapped
 from setup_llm_dev.messages import Message
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ class Sheet:
         self._begun = False
 
     def say(self, sentence: Message) -> str:
-        return self._output.translate(sentence)
+        """Translated, and on one line: a line break in a name from outside must not begin a line of ours."""
+        return one_line(self._output.translate(sentence))
 
     def line(self, text: str, style: Style = "", indent: int = 0) -> None:
         """A paragraph, broken to the terminal's width."""

@@ -29,7 +29,8 @@ def one_line(text: str) -> str:
 
 def spelled(text: str, encoding: str | None) -> str:
     """`text` in characters that `encoding` has: typography becomes ASCII, anything else an escape."""
-    encoding = encoding or "ascii"
+    if encoding is None:  # a stream of characters, not of bytes
+        return text
     try:
         text.encode(encoding)
     except (UnicodeEncodeError, LookupError):
@@ -40,7 +41,7 @@ def spelled(text: str, encoding: str | None) -> str:
 
 def speaks_unicode(encoding: str | None) -> bool:
     """Whether bars, spinners and check marks can be shown."""
-    return (encoding or "ascii").lower().replace("-", "").replace("_", "").startswith("utf")
+    return (encoding or "utf").lower().startswith("utf")
 
 
 def cells(text: str) -> int:

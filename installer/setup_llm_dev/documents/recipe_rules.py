@@ -12,7 +12,12 @@ from setup_llm_dev.messages import Message, message
 
 WHEN = {"os": ("linux", "macos", "windows"), "arch": ("x86_64", "arm64")}
 _LONGEST = 500  # characters of one value
-_KINDS = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}
+_KINDS = {
+    str: message("text"),
+    bool: message("true or false"),
+    int: message("a whole number"),
+    float: message("a number"),
+}
 
 
 class Problem(NamedTuple):
@@ -93,7 +98,7 @@ def _leaf(kind: Any, value: Any, path: TomlPath) -> Iterator[Problem]:
 def _wrong_type(wanted: type, value: Any) -> Message:
     if wanted is str and not isinstance(value, dict | list):
         return message("must be text in quotes, not {given}", given=_kind_of(value))
-    return message("must be {wanted}, not {given}", wanted=message(_KINDS[wanted]), given=_kind_of(value))
+    return message("must be {wanted}, not {given}", wanted=_KINDS[wanted], given=_kind_of(value))
 
 
 def _kind_of(value: Any) -> Message:

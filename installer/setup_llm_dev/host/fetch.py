@@ -110,7 +110,7 @@ class Answer:
         self.url = url
 
 
-class _Again(Exception):  # noqa: N818 - carries the error for the next try
+class _Again(Exception):
     def __init__(self, error: Unreachable) -> None:
         super().__init__(str(error))
         self.error = error

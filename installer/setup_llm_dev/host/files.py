@@ -9,6 +9,7 @@ import shutil
 import stat
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 
@@ -16,6 +17,8 @@ from setup_llm_dev.errors import SetupError, SystemRefused
 from setup_llm_dev.messages import Message, message
 
 _CHUNK = 1 << 20
+_FICLONE = 0x40049409  # linux/fs.h
+_FLUSH_SECONDS = 0.7
 
 
 class Files:
@@ -47,7 +50,7 @@ class Files:
     def list_dir(self, path: PurePath) -> tuple[str, ...]:
         """Names in a folder, sorted; empty where there is no readable folder."""
         try:
-            return tuple(sorted(os.listdir(path)))
+            return tuple(sorted(os.listdir(path)))  # noqa: PTH208 - names, not paths: twenty times cheaper
         except OSError:
             return ()
 
@@ -57,7 +60,7 @@ class Files:
     def link_target(self, path: PurePath) -> str | None:
         """Where a symbolic link points, None for anything else."""
         try:
-            return os.readlink(path)
+            return os.readlink(path)  # noqa: PTH115 - the text of the link as it is
         except OSError:
             return None
 
@@ -180,6 +183,42 @@ class Files:
                 os.close(descriptor)
         elif hasattr(os, "sync"):
             os.sync()
+
+    @contextlib.contextmanager
+    def flushing(self, path: PurePath) -> Iterator[None]:
+        """Flush again and again while others write below `path`, so that little is left to wait for at the end."""
+        done = threading.Event()
+
+        def pump() -> None:
+            while not done.wait(_FLUSH_SECONDS):
+                self.flush_tree(path)
+
+        thread = threading.Thread(target=pump, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+    def can_clone(self, source: PurePath, target: PurePath) -> bool:
+        """Whether a file of one folder can be cloned (copy on write) into the other; tried, not guessed."""
+        if sys.platform == "darwin":
+            return True  # APFS; where it can't, the system's own call copies
+        if sys.platform != "linux":
+            return False
+        import fcntl
+
+        try:
+            for folder in (source, target):
+                Path(folder).mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=source) as one, tempfile.TemporaryFile(dir=target) as other:
+                one.write(b"clone")
+                one.flush()
+                fcntl.ioctl(other.fileno(), _FICLONE, one.fileno())
+        except OSError:
+            return False
+        return True
 
     @contextlib.contextmanager
     def scratch(self, parent: PurePath) -> Iterator[Path]:

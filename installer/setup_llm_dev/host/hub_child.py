@@ -12,7 +12,7 @@ def main() -> None:
     job = json.load(sys.stdin)
     try:
         answer = _resolve(job) if job["action"] == "resolve" else _download(job)
-    except Exception as error:  # noqa: BLE001 - every failure becomes an answer for the parent
+    except Exception as error:
         answer = _failure(error)
     _tell(answer)
 

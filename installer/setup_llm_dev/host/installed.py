@@ -11,6 +11,11 @@ from pathlib import Path
 import msgspec
 
 _WORKERS = 2  # more threads only queue for the same disk
+_SMALL = 1 << 20
+_LARGE = 20
+_SHARE = 400
+# uv lists a file that its wheel did not record, but has no hash for it.
+_WITHOUT_HASH = ("/RECORD", "/RECORD.jws", "/RECORD.p7s", ".pyc")
 
 
 class InstalledFile(msgspec.Struct, frozen=True, array_like=True):
@@ -33,16 +38,23 @@ class Difference(msgspec.Struct, frozen=True):
 def read_records(
     environment: Path, on_file: Callable[[int], None] | None = None
 ) -> tuple[tuple[InstalledFile, ...], tuple[Difference, ...]]:
-    """Hash every file that the RECORDs of an environment name. 900 MB take about three seconds."""
-    wanted = list(_recorded(environment))
+    """Hash every file that the RECORDs of an environment name: 20,000 files of 900 MB in one to two seconds.
+
+    Plain strings instead of paths, since there are so many.
+    """
+    root = str(environment) + os.sep
     files: list[InstalledFile] = []
     differences: list[Difference] = []
-    with ThreadPoolExecutor(_WORKERS) as pool:
-        results = pool.map(lambda item: _measure(environment, *item), wanted, chunksize=1)
-        for count, result in enumerate(results, 1):
+
+    def one(rows: list[tuple[str, str, str]]) -> None:
+        for path, recorded, size in rows:
+            result = _measure(root, path, recorded, size)
             (files if isinstance(result, InstalledFile) else differences).append(result)  # type: ignore[arg-type]
-            if on_file is not None and count % 500 == 0:
-                on_file(count)
+            if on_file is not None and len(files) % 1000 == 0:
+                on_file(len(files))
+
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        list(pool.map(one, _portions([row for folder in _dist_infos(environment) for row in _recorded(folder)])))
     return tuple(files), tuple(differences)
 
 
@@ -90,35 +102,52 @@ def _dist_infos(environment: Path) -> list[Path]:
     return sorted(folder.glob("*.dist-info")) if folder else []
 
 
-def _recorded(environment: Path) -> Iterator[tuple[Path, str, str]]:
-    for folder in _dist_infos(environment):
-        record = folder / "RECORD"
-        try:
-            text = record.read_text(encoding="utf-8")
-        except OSError:
-            yield record, "missing", ""
-            continue
-        for row in csv.reader(text.splitlines()):
-            if row:
-                path = Path(os.path.normpath(folder.parent / row[0]))
-                yield path, row[1] if len(row) > 1 else "", row[2] if len(row) > 2 else ""
+def _portions(rows: list[tuple[str, str, str]]) -> list[list[tuple[str, str, str]]]:
+    """Shares of a few hundred files, the large files first: one library of torch takes as long as all the rest."""
+    rows.sort(key=lambda row: int(row[2]) if row[2].isdigit() else 0, reverse=True)
+    return [rows[i : i + 1] for i in range(min(_LARGE, len(rows)))] + [
+        rows[i : i + _SHARE] for i in range(_LARGE, len(rows), _SHARE)
+    ]
 
 
-def _measure(environment: Path, path: Path, recorded: str, size: str) -> InstalledFile | Difference:
+def _recorded(folder: Path) -> Iterator[tuple[str, str, str]]:
+    """Absolute path, recorded hash and size of every file of one distribution."""
     try:
-        relative = str(path.relative_to(environment))
-    except ValueError:
-        return Difference(str(path), "unlisted")
+        text = (folder / "RECORD").read_text(encoding="utf-8")
+    except OSError:
+        yield str(folder / "RECORD"), "missing", ""
+        return
+    parent = str(folder.parent) + os.sep
+    for row in csv.reader(text.splitlines()):
+        if row:
+            path = os.path.normpath(parent + row[0]) if ".." in row[0] else parent + row[0]
+            yield path, row[1] if len(row) > 1 else "", row[2] if len(row) > 2 else ""
+
+
+def _measure(root: str, path: str, recorded: str, size: str) -> InstalledFile | Difference:
+    if not path.startswith(root):
+        return Difference(path, "unlisted")
+    relative = path[len(root) :]
+    if not recorded and not path.endswith(_WITHOUT_HASH):
+        return Difference(relative, "unlisted")
     try:
-        status = path.lstat()
+        status = os.lstat(path)
+        digest = _digest(path, status.st_size) if recorded else None
     except OSError:
         return Difference(relative, "missing")
-    digest = None
-    if recorded:
-        digest = _sha256(path)
-        if recorded != "sha256=" + _urlsafe(digest):
-            return Difference(relative, "empty" if status.st_size == 0 and size not in ("", "0") else "changed")
-    return InstalledFile(relative, digest, status.st_size, status.st_mtime_ns, status.st_ino)
+    if digest is not None and recorded != "sha256=" + _urlsafe(digest):
+        return Difference(relative, "empty" if status.st_size == 0 and size not in ("", "0") else "changed")
+    return InstalledFile(
+        relative, digest.hex() if digest else None, status.st_size, status.st_mtime_ns, status.st_ino
+    )
+
+
+def _digest(path: str, size: int) -> bytes:
+    """sha256; small files in one read, since opening them is what costs."""
+    with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 - a Path a file is a tenth of the time
+        if size > _SMALL:
+            return hashlib.file_digest(stream, "sha256").digest()  # type: ignore[arg-type]
+        return hashlib.sha256(stream.read()).digest()
 
 
 def _sha256(path: Path) -> str:
@@ -126,6 +155,6 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _urlsafe(digest: str) -> str:
+def _urlsafe(digest: bytes) -> str:
     """RECORD's spelling: base64 for URLs without padding."""
-    return base64.urlsafe_b64encode(bytes.fromhex(digest)).rstrip(b"=").decode()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

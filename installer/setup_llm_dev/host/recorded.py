@@ -61,7 +61,7 @@ class RecordedFiles(Files):
     def link_target(self, path: PurePath) -> str | None:
         return self._links.get(str(path))
 
-    def free_bytes(self, path: PurePath) -> int:  # noqa: ARG002 (the recording has one file system)
+    def free_bytes(self, path: PurePath) -> int:
         return self._free
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:

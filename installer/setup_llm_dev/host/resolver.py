@@ -60,25 +60,45 @@ class Uv:
 
     def sync(self, pylock: PurePath, python: PurePath, on_line: Callable[[str], None] | None = None) -> None:
         """Make the environment of `python` hold exactly what the lock names, each file checked by its hash."""
-        self._install("sync", pylock, ("--python", str(python)), on_line)
+        environment = Path(python).parent.parent
+        self._install("sync", pylock, ("--python", str(python)), environment, on_line)
 
     def install_into(self, pylock: PurePath, folder: PurePath, python: PurePath) -> None:
         """Unpack the wheels of a lock into a plain folder."""
-        self._install("install", pylock, ("--target", str(folder), "--python", str(python), "--no-deps"), None)
+        self._install("install", pylock, ("--target", str(folder), "--python", str(python), "--no-deps"), folder)
 
     def _install(
-        self, verb: str, pylock: PurePath, where: tuple[str, ...], on_line: Callable[[str], None] | None
+        self,
+        verb: str,
+        pylock: PurePath,
+        where: tuple[str, ...],
+        target: PurePath,
+        on_line: Callable[[str], None] | None = None,
     ) -> None:
         source = (str(pylock),) if verb == "sync" else ("--requirements", str(pylock))
+        mode = self._link_mode(target)
         with tempfile.TemporaryDirectory(prefix="setup-llm-dev.") as folder:
             (Path(folder) / "pyproject.toml").write_text(_settings(self.surroundings), encoding="utf-8")
-            # Not hard links: an emptied file in the environment would empty uv's cache too. uv clones where it can.
             done = self._run(
-                "pip", verb, *source, *where, "--require-hashes", "--link-mode", "clone", "--no-python-downloads",
+                "pip", verb, *source, *where, "--require-hashes", "--link-mode", mode, "--no-python-downloads",
                 "--no-build", cwd=Path(folder), on_error_line=on_line,
             )  # fmt: skip
         if not done.ok:
             raise _installation_error(done)
+
+    def _link_mode(self, target: PurePath) -> str:
+        """Clones where the file system has them, else copies. Never hard links, which uv falls back to by itself:
+        a file that is emptied in the environment would be empty in uv's cache too, and in every other environment."""
+        return "clone" if self.host.files.can_clone(self.cache_dir(), target) else "copy"
+
+    def cache_dir(self) -> Path:
+        """uv's own cache, by its rules."""
+        environment = self.host.environment
+        if environment.get("UV_CACHE_DIR"):
+            return Path(environment["UV_CACHE_DIR"])
+        if os.name == "nt":
+            return Path(environment.get("LOCALAPPDATA") or self.host.home / "AppData" / "Local") / "uv" / "cache"
+        return Path(environment.get("XDG_CACHE_HOME") or self.host.home / ".cache") / "uv"
 
     def _run(
         self, *argv: str | PurePath, cwd: Path, on_error_line: Callable[[str], None] | None = None
@@ -143,7 +163,7 @@ def _resolution_error(done: Completed) -> SetupError:
 
 def _installation_error(done: Completed) -> SetupError:
     text = _cleaned(done.stderr)
-    if "Hash mismatch" in text or "hash" in text.lower() and "mismatch" in text.lower():
+    if "Hash mismatch" in text or ("hash" in text.lower() and "mismatch" in text.lower()):
         return Corrupt(
             message("a package is not what the lock says: {why}", why=_reason(text)),
             hint=message("nothing was installed; try another index, or --upgrade to lock anew"),
@@ -156,7 +176,7 @@ def _installation_error(done: Completed) -> SetupError:
     network = _network_error(text)
     if network is not None:
         return network
-    if "corrupt" in text.lower() or "invalid" in text.lower() and "zip" in text.lower():
+    if "corrupt" in text.lower() or ("invalid" in text.lower() and "zip" in text.lower()):
         return Corrupt(message("a package is damaged: {why}", why=_reason(text)))
     return SystemRefused(message("uv could not install: {why}", why=_reason(text)))
 
@@ -182,7 +202,7 @@ def _cleaned(text: str) -> str:
 
 def _reason(text: str) -> str:
     """The sentences that matter of uv's answer, one line."""
-    lines = [line.strip(" ×├╰─▶│•") for line in text.splitlines()]
+    lines = [re.sub(r"^(error|cause|Caused by): ", "", line.strip(" ×├╰─▶│•")) for line in text.splitlines()]
     kept = [line for line in lines if line and not line.startswith(("Resolved", "Using Python", "warning:"))]
     joined = " ".join(kept) or "no reason given"
     return joined if len(joined) <= 900 else joined[:900] + " …"

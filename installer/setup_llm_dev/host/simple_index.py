@@ -21,6 +21,7 @@ from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 
 _ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
+_FILES = (".whl", ".tar.gz", ".zip")
 Wheel = tuple[Version, frozenset[Tag]]
 
 
@@ -81,7 +82,7 @@ def _read(host: Host, index: str, project: str, flat: bool, timeout: float) -> l
         return _rows(answer.body, url)
     text = answer.body.decode("utf-8", "replace")
     found = _hrefs(text)
-    if not found and "<form" in text.lower():
+    if not any(link.name.endswith(_FILES) for link in found) and "<form" in text.lower():
         raise _no_index(url, message("this network may want a log-in in the browser first"))
     return found
 

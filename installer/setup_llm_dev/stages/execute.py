@@ -108,7 +108,7 @@ class _Runner:
             self._bring(step, began)
             with self._lock:
                 self._done.add(step.id)
-        except BaseException as error:  # noqa: BLE001 - every failure of a lane becomes an event
+        except BaseException as error:
             self._fail(step, began, error)
         finally:
             self._events.put(None)

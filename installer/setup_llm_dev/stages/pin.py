@@ -31,11 +31,11 @@ from setup_llm_dev.errors import Corrupt, Refused, Unreachable
 from setup_llm_dev.host.configuration import Surroundings, without_credentials
 from setup_llm_dev.host.hub import DEFAULT_ENDPOINT, Hub
 from setup_llm_dev.host.resolver import Unsatisfiable, Uv
-from setup_llm_dev.host.simple_index import Wheel, offered
+from setup_llm_dev.host.simple_index import Wheel, links, offered
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 from setup_llm_dev.stages.hashes import complete
-from setup_llm_dev.stages.project import TorchSource, project_text
+from setup_llm_dev.stages.project import TorchSource, model_project_text, project_text
 from setup_llm_dev.stages.pylock import LockedWheel, read_pylock
 
 _MOST_RESOLUTIONS = 6
@@ -121,6 +121,7 @@ def _resolve_first(
                 try:
                     pylock = _resolve(request, build, source, interpreter)
                 except Unsatisfiable as error:
+                    _refuse_silent_indexes(request)
                     failure, attempts = error, attempts + 1
                     skipped.append(_did_not_resolve(build, interpreter, error))
                     if attempts >= _MOST_RESOLUTIONS:
@@ -217,6 +218,14 @@ def _resolve(request: Request, build: Build, source: TorchSource, interpreter: I
         return uv.resolve(text, Path(interpreter.path), Path(folder), request.recipe.name)
 
 
+def _refuse_silent_indexes(request: Request) -> None:
+    """The resolver takes a log-in page for an index without files; raises Unreachable (4) where it is one."""
+    surroundings = request.surroundings
+    for index in (*surroundings.extra_indexes, surroundings.default_index):
+        if index:
+            links(request.host, index, "pip", flat=False)
+
+
 def _packages(
     request: Request, pylock: str, source: TorchSource, unhashed: tuple[str, ...]
 ) -> PackagesLock:
@@ -288,10 +297,7 @@ def hub_endpoint(host: Host, surroundings: Surroundings) -> str:
 
 def _package_model(request: Request, name: str, interpreter: Interpreter) -> PackageModelLock:
     request.say(message("asking the package index for {model}", model=name))
-    text = (
-        f'[project]\nname = "model"\nversion = "0"\nrequires-python = ">=3.8"\ndependencies = ["{name}"]\n'
-        '[tool.uv]\nno-build = true\n'
-    )
+    text = model_project_text(name, request.surroundings)
     with tempfile.TemporaryDirectory(prefix="setup-llm-dev.") as folder:
         uv = Uv(request.host, request.surroundings)
         pylock = uv.resolve(text, Path(interpreter.path), Path(folder), "model", alone=True)

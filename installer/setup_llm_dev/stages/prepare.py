@@ -21,6 +21,7 @@ from setup_llm_dev.documents.machine import Interpreter, Machine
 from setup_llm_dev.documents.recipe import Recipe, digest
 from setup_llm_dev.errors import Refused, SystemRefused, Unreachable, UsageError
 from setup_llm_dev.host.configuration import Surroundings, read_surroundings
+from setup_llm_dev.host.resolver import Uv
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 from setup_llm_dev.stages.compose import PARTS, Plan, compose
@@ -51,7 +52,7 @@ class Options:
     def digest(self) -> str:
         """Of what would change the lock; a lock made with other options is no answer to these."""
         words = [self.torch, str(self.python) if self.python else None, self.assume]
-        return hashlib.sha256(json.dumps([*words, "model" in self.parts]).encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps(words).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,8 @@ def stored_lock(
     lock = read_lock(text, layout.lock_file)
     if (lock.recipe_digest, lock.request_digest) != (digest(recipe), options.digest):
         return None
+    if lock.model is None and recipe.model is not None and "model" in options.parts:
+        return None  # made when the model was left out
     pylock = host.files.read_text(layout.workspace / lock.packages.pylock)
     if pylock is None or hashlib.sha256(pylock.encode()).hexdigest() != lock.packages.sha256:
         raise UsageError(
@@ -190,7 +193,7 @@ def disk_needs(host: Host, plan: Plan, statuses: dict[str, Status]) -> tuple[tup
     needs: list[tuple[PurePath, int | None]] = []
     if isinstance(statuses.get("packages"), Unsatisfied):
         unpacked = plan.lock.packages.unpacked_bytes
-        needs += [(plan.layout.environments, unpacked), (_uv_cache(host), unpacked)]
+        needs += [(plan.layout.environments, unpacked), (Uv(host, Surroundings()).cache_dir(), unpacked)]
     if isinstance(statuses.get("model"), Unsatisfied) and plan.lock.model is not None:
         place = plan.layout.hub_cache if plan.lock.model.source.startswith("hf:") else plan.layout.models
         needs.append((place, plan.lock.model.size))
@@ -305,13 +308,6 @@ def _refuse_gaps(plan: Plan, options: Options) -> None:
             message("a GPU is required, but the build that fits this machine is for the CPU"),
             hint=message("see `setup-llm-dev plan` for why the GPU builds don't fit"),
         )
-
-
-def _uv_cache(host: Host) -> PurePath:
-    environment = host.environment
-    if environment.get("UV_CACHE_DIR"):
-        return Path(environment["UV_CACHE_DIR"])
-    return Path(environment.get("XDG_CACHE_HOME") or host.home / ".cache") / "uv"
 
 
 def _device(place: PurePath) -> int:

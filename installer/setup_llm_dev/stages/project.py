@@ -41,21 +41,38 @@ def project_text(
     return tomli_w.dumps({"project": project, "tool": {"uv": uv}})
 
 
+def model_project_text(name: str, surroundings: Surroundings) -> str:
+    """TOML of a project that asks for one package, from the user's own indexes."""
+    project = {"name": "model", "version": "0", "requires-python": ">=3.8", "dependencies": [name]}
+    uv = {"no-build": True, "index": [*_others(surroundings), *_default(surroundings)]}
+    return tomli_w.dumps({"project": project, "tool": {"uv": uv}})
+
+
 def _asked_for(name: str, requires: list[str]) -> bool:
     return any(line == name or line.startswith((f"{name}=", f"{name};", f"{name}>", f"{name}<")) for line in requires)
 
 
 def _indexes(source: TorchSource, surroundings: Surroundings) -> list[dict[str, object]]:
-    indexes: list[dict[str, object]] = []
-    if not source.default:
-        torch: dict[str, object] = {"name": _INDEX, "url": source.url, "explicit": True}
-        indexes.append(torch | ({"format": "flat"} if source.flat else {}))
-        # With torch from the default index the extra ones are left out: they must never supply the torch family.
-        for number, url in enumerate(surroundings.extra_indexes, 1):
-            indexes.append({"name": f"extra-{number}", "url": url})
-    for number, url in enumerate(surroundings.find_links, 1):
-        if not source.default:
-            indexes.append({"name": f"links-{number}", "url": url, "format": "flat"})
-    if surroundings.default_index:
-        indexes.append({"name": "default", "url": surroundings.default_index, "default": True})
-    return indexes
+    if source.default:
+        # Extra indexes and listings are left out: they must never supply the torch family.
+        return _default(surroundings)
+    torch: dict[str, object] = {"name": _INDEX, "url": source.url, "explicit": True}
+    flat = {"format": "flat"} if source.flat else {}
+    return [torch | flat, *_others(surroundings), *_default(surroundings)]
+
+
+def _others(surroundings: Surroundings) -> list[dict[str, object]]:
+    """Indexes asked before the default one, in order; the first that has a package supplies it."""
+    extra: list[dict[str, object]] = [
+        {"name": f"extra-{number}", "url": url} for number, url in enumerate(surroundings.extra_indexes, 1)
+    ]
+    return extra + [
+        {"name": f"links-{number}", "url": url, "format": "flat"}
+        for number, url in enumerate(surroundings.find_links, 1)
+    ]
+
+
+def _default(surroundings: Surroundings) -> list[dict[str, object]]:
+    if not surroundings.default_index:
+        return []
+    return [{"name": "default", "url": surroundings.default_index, "default": True}]

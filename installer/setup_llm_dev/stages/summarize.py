@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from setup_llm_dev.documents.causes import CAUSES
 from setup_llm_dev.documents.events import Applied, Event, Failed, Skipped
 from setup_llm_dev.documents.report import Check, Report, StepOutcome, Verdict
 from setup_llm_dev.messages import Message, message
@@ -48,17 +49,21 @@ def summarize(
 
 def read_check(check: Mapping[str, Any]) -> Check:
     """A line of the smoke program as a Check."""
-    cause_text = check.get("cause_text")
-    hint = check.get("hint")
+    known = CAUSES.get(str(check.get("cause")))
+    cause_text, hint = check.get("cause_text"), check.get("hint")
     return Check(
         id=str(check["id"]),
         status=check["status"],
         measured=check.get("measured"),
         expected=check.get("expected"),
         cause=check.get("cause"),
-        cause_text=message("{text}", text=str(cause_text)) if cause_text else None,
-        hint=message("{text}", text=str(hint)) if hint else None,
+        cause_text=known.text if known else _as_said(cause_text),
+        hint=known.hint if known else _as_said(hint),
     )
+
+
+def _as_said(text: Any) -> Message | None:
+    return message("{text}", text=str(text)) if text else None
 
 
 def places(plan: Plan) -> dict[str, str]:
@@ -151,6 +156,6 @@ def _error(failed: list[Failed]) -> dict[str, Any] | None:
     return {
         "step": first.step,
         "exit_code": first.exit_code,
-        "message": str(first.text),
-        "hint": str(first.hint) if first.hint else None,
+        "message": first.text,
+        "hint": first.hint,
     }

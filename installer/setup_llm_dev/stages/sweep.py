@@ -8,7 +8,7 @@ from setup_llm_dev.steps.environment import COMPLETE
 
 
 def sweep(host: Host, layout: Layout) -> None:
-    """Scratch folders, half-removed trees, temporary files and unfinished generations. Only called with the run's lock."""
+    """Scratch folders, half-removed trees, temporary files, unfinished generations; only with the run's lock held."""
     host.files.remove_tree(layout.scratch)
     for folder in (layout.data, layout.environments, layout.models, layout.data / "locks", layout.proofs,
                    layout.data / "programs", *_recipes(host, layout)):  # fmt: skip

@@ -130,11 +130,11 @@ class Verification:
     def _error(self) -> dict[str, Any] | None:
         if self._result and self._result.get("verdict") != "pass":
             error: CheckFailed = failure(self._result)
-            return {"step": "smoke", "exit_code": 8, "message": str(error.message), "hint": str(error.hint)}
+            return {"step": "smoke", "exit_code": 8, "message": error.message, "hint": error.hint}
         bad = next((check for check in self._checks if check.status != "pass"), None)
         if bad is None:
             return None
-        return {"step": bad.id, "exit_code": 8, "message": str(bad.cause_text), "hint": str(bad.hint)}
+        return {"step": bad.id, "exit_code": 8, "message": bad.cause_text, "hint": bad.hint}
 
 
 def _foreign_smoke(

@@ -75,9 +75,10 @@ class InstallPackages:
 
     def apply(self, host: Host, progress: Progress) -> Receipt:
         uv = Uv(host, read_surroundings(host, self.config))
-        uv.sync(self.pylock, self.python, lambda line: progress(None, None, "", _talk(line)))
-        progress(None, None, "", message("checking every file"))
-        files, differences = read_records(Path(self.folder), lambda n: progress(n, None, "files", None))
+        with host.files.flushing(self.folder):
+            uv.sync(self.pylock, self.python, lambda line: progress(None, None, "", _talk(line)))
+            progress(None, None, "", message("checking every file"))
+            files, differences = read_records(Path(self.folder), lambda n: progress(n, None, "files", None))
         if differences:
             named = ", ".join(f"{d.path} ({d.what})" for d in differences[:_SHOWN])
             raise Corrupt(message("installed files are not what their wheels say: {files}", files=named))
@@ -103,7 +104,8 @@ class InstallPackages:
         """A later `pip install` in this environment can't swap the torch build: pip reads the venv's own pip.conf."""
         host.files.write(self.folder / CONSTRAINTS, "".join(f"{line}\n" for line in self.constraints).encode())
         settings = configparser.RawConfigParser()
-        settings["install"] = {"constraint": str(self.folder / CONSTRAINTS)}
+        # As a URL, since pip splits this value at spaces, and a home folder may have one.
+        settings["install"] = {"constraint": Path(self.folder / CONSTRAINTS).as_uri()}
         text = io.StringIO()
         settings.write(text)
         windows = self.python.suffix == ".exe"

@@ -99,6 +99,9 @@ class _Recorded(WriteFiles):
         super().__init__(record["name"], Path(record["folder"]), (), message("files"), record["ours"])
         object.__setattr__(self, "_digests", record["digests"])
 
+    def record(self) -> dict[str, Any]:
+        return super().record() | {"digests": self._digests}  # type: ignore[attr-defined]
+
     def undo(self, host: Host, receipt: Receipt) -> tuple[Message, ...]:
         digests: dict[str, str] = self._digests  # type: ignore[attr-defined]
         entries = {path: {"sha256": digest, "before": None} for path, digest in digests.items()}

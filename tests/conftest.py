@@ -1,0 +1,114 @@
+"""What tests of several folders share: one environment that the tool itself installed, and small machines."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.machine import CLOSED, COMMAND, Done, Machine, surroundings
+from tests.e2e.toy import Toy, toy_world
+from tests.e2e.watch import Watch
+
+REUSE = "SETUP_LLM_DEV_TEST_REUSE"
+CANARY = "hf_CANARYcanaryCANARYcanary0123456789"
+"""A token that opens nothing. It must be found nowhere."""
+
+
+@dataclass(frozen=True)
+class Provisioned:
+    """A machine after its first run: tests only read it, or work in a workspace of their own on its data."""
+
+    machine: Machine
+    first: Done
+    watch: Watch
+
+    @property
+    def model(self) -> Path:
+        """The folder of the fallback model."""
+        return next(path.parent for path in self.machine.data.glob("models/*/config.json"))
+
+    def neighbour(self, home: Path, **settings: str) -> Machine:
+        """Another HOME on the same data folder: environments and proofs are there already."""
+        shared = {"SETUP_LLM_DEV_HOME": str(self.machine.data)}
+        return Machine(home, {**self.machine.settings, **shared, **settings})
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    reused = os.environ.get(REUSE)
+    lines = [f"command under test: {COMMAND}"]
+    lines += [f"REUSED, not installed anew: the environment in {reused} ({REUSE})"] if reused else []
+    if config.option.markexpr == "not nightly":
+        lines.append("left out: tests marked nightly (`make nightly` runs them)")
+    return lines
+
+
+@pytest.fixture(scope="session")
+def playground() -> Iterator[Path]:
+    """A folder for machines, gigabytes in all, removed at the end."""
+    with tempfile.TemporaryDirectory(prefix="setup-llm-dev-tests.", ignore_cleanup_errors=True) as name:
+        yield Path(name)
+
+
+@pytest.fixture(scope="session")
+def real_settings(playground: Path) -> dict[str, str]:
+    """The environment of a machine that installs real packages: one uv cache for all, a hub that can't be reached."""
+    kept = os.environ.get(REUSE)
+    cache = Path(kept).absolute() / "uv-cache" if kept else playground / "uv-cache"
+    return {**surroundings(), "UV_CACHE_DIR": str(cache), "HF_ENDPOINT": CLOSED}
+
+
+@pytest.fixture(scope="session")
+def provisioned(playground: Path, real_settings: dict[str, str]) -> Provisioned:
+    """The first run of the installed command, as a user starts it: no arguments, nobody at the keyboard."""
+    kept = os.environ.get(REUSE)
+    home = (Path(kept).absolute() if kept else playground) / "first home"
+    machine = Machine(home, real_settings)
+    watch = Watch(CANARY)
+    with machine.start(HF_TOKEN=CANARY) as running, watch.over(running.child.pid):
+        done = running.end()
+    assert done.code == 0, done.said
+    return Provisioned(machine, done, watch)
+
+
+@pytest.fixture(scope="session")
+def smoke_python(provisioned: Provisioned) -> Path:
+    """The Python of an environment with torch, transformers and accelerate."""
+    return provisioned.machine.python
+
+
+@pytest.fixture(scope="session")
+def smoke_model(provisioned: Provisioned) -> Path:
+    """The folder of a small pretrained encoder."""
+    return provisioned.model
+
+
+@pytest.fixture(scope="session")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Toy]:
+    """Loopback indexes with tiny wheels, and a recipe for them."""
+    with toy_world(tmp_path_factory.mktemp("toy")) as world:
+        yield world
+
+
+@pytest.fixture
+def toy_machine(toy: Toy, tmp_path: Path) -> Iterator[Machine]:
+    """A bare machine in the small world; what faults a test queued are forgotten after it."""
+    yield toy.machine(tmp_path / "home")
+    toy.index.heal()
+
+
+@pytest.fixture
+def folder(playground: Path) -> Iterator[Callable[[str], Path]]:
+    """`folder(name)`: a place for something big, removed right after the test."""
+    made: list[Path] = []
+
+    def make(name: str) -> Path:
+        made.append(playground / name)
+        return made[-1]
+
+    yield make
+    for place in made:
+        shutil.rmtree(place, ignore_errors=True)
