@@ -16,7 +16,8 @@ from setup_llm_dev.errors import UsageError
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 
-MIRRORS = ("jetbrains_feed", "jetbrains_downloads", "torch", "pypi", "python", "hub", "preset")
+_PIP_KEYS = ("index-url", "extra-index-url", "find-links", "cert", "client-cert", "proxy")
+MIRRORS = ("torch", "pypi", "hub")
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Surroundings:
 def read_surroundings(host: Host, config_folder: PurePath) -> Surroundings:
     """Read every place; raises UsageError (2) naming the file when one can't be parsed."""
     mirrors = _our_mirrors(host, config_folder)
-    pip, pip_files = _pip_settings(host)
+    pip, origins = _pip_settings(host)
     uv_has_default = _uv_names_a_default(host)
     default = mirrors.get("pypi") or (None if uv_has_default else pip.get("index-url"))
     extra = tuple(pip.get("extra-index-url", "").split())
@@ -57,7 +58,7 @@ def read_surroundings(host: Host, config_folder: PurePath) -> Surroundings:
         cert=pip.get("cert"),
         client_cert=pip.get("client-cert"),
         proxy=pip.get("proxy"),
-        used=tuple(_used(mirrors, pip, pip_files, default)),
+        used=tuple(_used(mirrors, pip, origins, default)),
     )
 
 
@@ -114,23 +115,20 @@ def _mirrors_in(text: str, path: PurePath) -> dict[str, str]:
     return dict(mirrors)
 
 
-def _pip_settings(host: Host) -> tuple[dict[str, str], tuple[str, ...]]:
-    """pip's order: global, user, PIP_CONFIG_FILE, then PIP_* variables; the sections global and install."""
+def _pip_settings(host: Host) -> tuple[dict[str, str], dict[str, str]]:
+    """Settings, and where each was read: global, user, PIP_CONFIG_FILE, then PIP_*; sections global and install."""
     found: dict[str, str] = {}
-    files = []
+    origins: dict[str, str] = {}
     for path in _pip_files(host):
         text = host.files.read_text(path)
-        if text is None:
-            continue
-        settings = _pip_file(text, path)
-        found.update(settings)
-        files.extend([str(path)] if settings else [])
-    for key in ("index-url", "extra-index-url", "find-links", "cert", "client-cert", "proxy"):
-        value = host.environment.get("PIP_" + key.upper().replace("-", "_"))
-        if value:
-            found[key] = value
-            files.append("PIP_" + key.upper().replace("-", "_"))
-    return found, tuple(dict.fromkeys(files))
+        settings = _pip_file(text, path) if text is not None else {}
+        found |= settings
+        origins |= dict.fromkeys(settings, str(path))
+    for key in _PIP_KEYS:
+        name = "PIP_" + key.upper().replace("-", "_")
+        if host.environment.get(name):
+            found[key], origins[key] = host.environment[name], name
+    return found, origins
 
 
 def _pip_file(text: str, path: PurePath) -> dict[str, str]:
@@ -145,11 +143,7 @@ def _pip_file(text: str, path: PurePath) -> dict[str, str]:
     for section in ("global", "install"):
         if parser.has_section(section):
             found.update({key.replace("_", "-"): value for key, value in parser.items(section)})
-    return {
-        k: v
-        for k, v in found.items()
-        if k in ("index-url", "extra-index-url", "find-links", "cert", "client-cert", "proxy")
-    }
+    return {k: v for k, v in found.items() if k in _PIP_KEYS}
 
 
 def _pip_files(host: Host) -> Iterable[PurePath]:
@@ -192,14 +186,12 @@ def _uv_names_a_default(host: Host) -> bool:
 
 
 def _used(
-    mirrors: Mapping[str, str], pip: Mapping[str, str], files: tuple[str, ...], default: str | None
+    mirrors: Mapping[str, str], pip: Mapping[str, str], origins: Mapping[str, str], default: str | None
 ) -> Iterable[Message]:
     for name, value in mirrors.items():
         yield message("mirror {name}: {url}", name=name, url=without_credentials(value))
-    for key in ("index-url", "extra-index-url", "find-links", "cert", "client-cert", "proxy"):
+    for key in _PIP_KEYS:
         if key not in pip or (key == "index-url" and default != pip[key]):
             continue
         shown = " ".join(without_credentials(word) for word in pip[key].split())
-        yield message(
-            "pip's configuration, {key}: {value} ({files})", key=key, value=shown, files=", ".join(files)
-        )
+        yield message("pip's configuration, {key}: {value} ({place})", key=key, value=shown, place=origins[key])

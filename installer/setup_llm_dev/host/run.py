@@ -74,8 +74,8 @@ class Programs:
     ) -> Completed:
         """Run to the end. `timeout` seconds, then the whole process group is ended (`code` is None).
 
-        `on_line` gets each line of standard output as it comes, `on_error_line` of standard error. More than `limit`
-        bytes on either stream are dropped. A `tied` child ends when we are killed (Linux).
+        `on_line` gets each line of standard output as it comes, `on_error_line` of standard error. What goes beyond
+        `limit` bytes on either stream is dropped, and lines longer than that come in pieces. A `tied` child ends when we are killed (Linux).
         Raises SystemRefused when the program can't be started, Interrupted when cancelled.
         """
         command = tuple(str(a) for a in argv)
@@ -130,11 +130,16 @@ class Programs:
 
 
 def _feed(child: subprocess.Popen[bytes], data: bytes) -> None:
-    """Small secrets and jobs go in here, since argv and environment are for all to see."""
-    with contextlib.suppress(BrokenPipeError):
-        if data:
+    """Small secrets and jobs go in here, since argv and environment are for all to see.
+
+    In a thread of its own: a child that never reads must not keep us from looking at the deadline.
+    """
+
+    def write() -> None:
+        with contextlib.suppress(OSError), child.stdin:  # type: ignore[union-attr]
             child.stdin.write(data)  # type: ignore[union-attr]
-        child.stdin.close()  # type: ignore[union-attr]
+
+    threading.Thread(target=write, daemon=True).start()
 
 
 _TIE = (
@@ -160,7 +165,7 @@ class _Reader:
 
     def __init__(self, stream: object, limit: int, on_line: Callable[[str], None] | None) -> None:
         self._parts: list[bytes] = []
-        self._left = limit
+        self._left = self._longest = limit
         self._on_line = on_line
         self._stream = stream
         self._thread = threading.Thread(target=self._drain, daemon=True)
@@ -173,7 +178,7 @@ class _Reader:
         return b"".join(self._parts).decode("utf-8", "replace")
 
     def _drain(self) -> None:
-        for line in iter(self._stream.readline, b""):  # type: ignore[attr-defined]
+        for line in iter(lambda: self._stream.readline(self._longest), b""):  # type: ignore[attr-defined]
             if self._left > 0:
                 self._parts.append(line[: self._left])
                 self._left -= len(line)
