@@ -119,7 +119,7 @@ class Running:
     def end(self, limit: float = LIMIT) -> Done:
         """Wait for the end; a command that never ends fails the test."""
         out, err = self.child.communicate(timeout=limit)
-        return Done(self.child.returncode, out.decode(), err.decode())
+        return Done(self.child.returncode, (out or b"").decode(), (err or b"").decode())
 
     def until_said(self, words: str) -> None:
         """Wait for a line on standard error that has these words."""

@@ -40,7 +40,8 @@ def test_wrong_words_are_answered_with_the_right_ones(
     for word in said:
         assert word in done.err
     assert "Traceback" not in done.err
-    assert list(toy_machine.home.iterdir()) == []
+    left = [path.name for path in toy_machine.home.rglob("*") if path.is_file()]
+    assert left in ([], ["run.lock"])
 
 
 def test_every_wrong_key_of_a_recipe_is_named_at_once(toy_machine: Machine, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Where the command line prints: stdout is data, stderr is talk; sentences are translated here."""
 
+import os
 import sys
 from typing import Any, TextIO
 
@@ -67,6 +68,9 @@ class Output:
             from setup_llm_dev.cli.widths import spelled
 
             print(spelled(line, stream.encoding or "ascii"), file=stream, flush=True)
+        except BrokenPipeError:
+            # The reader of our output is gone, which is no reason to leave the work half done.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _encode(document: object, *, indent: bool) -> str:

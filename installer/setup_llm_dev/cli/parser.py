@@ -1,6 +1,7 @@
 """The argument parser, filled only for the command that was named, so that starting stays cheap."""
 
 import argparse
+import difflib
 import importlib
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, cast
@@ -13,6 +14,8 @@ from setup_llm_dev.messages import Message, message
 
 Translate = Callable[[Message], str]
 _DEFAULT = "apply"
+_OF_THE_PROGRAM = ("-h", "--help", "--version")
+_WITH_A_VALUE = ("--home", "--workspace", "--machine", "--python", "--torch", "--only", "--skip", "--model")
 
 
 class Parser(argparse.ArgumentParser):
@@ -29,14 +32,26 @@ class Parser(argparse.ArgumentParser):
 
 def parse(argv: Sequence[str], translate: Translate) -> argparse.Namespace:
     """The arguments of the named command; without a command, those of `apply`."""
+    words = _command_first(argv)
+    command = next((c for c in COMMANDS if c.name == words[0]), None)
+    if command is None and not words[0].startswith("-"):
+        raise _unknown(words[0])
+    parser = build(translate, only=command)
+    arguments, unknown = parser.parse_known_args(words)
+    if unknown:
+        raise _unknown_option(parser, command, unknown, translate)
+    return arguments
+
+
+def _command_first(argv: Sequence[str]) -> list[str]:
+    """Options may stand before the command, or without one: then it is the one-shot."""
     words = list(argv)
-    if not any(not word.startswith("-") for word in words) and not {"-h", "--help", "--version"} & set(words):
-        words.insert(0, _DEFAULT)
-    named = next((word for word in words if not word.startswith("-")), None)
-    command = next((c for c in COMMANDS if c.name == named), None)
-    if command is None and named is not None and words[0] == named:
-        raise _unknown(named)
-    return build(translate, only=command).parse_args(words)
+    if not words or (words[0].startswith("-") and words[0] not in _OF_THE_PROGRAM):
+        names = {command.name for command in COMMANDS}
+        places = (i for i, word in enumerate(words) if word in names and words[i - 1] not in _WITH_A_VALUE)
+        place = next(places, None)
+        words.insert(0, _DEFAULT if place is None else words.pop(place))
+    return words
 
 
 def full_parser(translate: Translate = str) -> Parser:
@@ -85,9 +100,24 @@ def _version(group: argparse._ActionsContainer, _: Translate) -> None:
     group.add_argument("--version", action="version", version=f"setup-llm-dev {__version__}", help=text)
 
 
-def _unknown(word: str) -> UsageError:
-    import difflib
+def _unknown_option(
+    parser: Parser, command: Command | None, unknown: Sequence[str], translate: Translate
+) -> UsageError:
+    """With the nearest option of that command."""
+    options = Parser(prog=parser.prog, add_help=False)
+    if command is not None:
+        _common(options, translate)
+        module(command).configure(options, translate)
+    known = [name for action in options._actions for name in action.option_strings]
+    near = difflib.get_close_matches(unknown[0].partition("=")[0], known, 1)
+    if near:
+        hint = message("did you mean {option}?", option=near[0])
+    else:
+        hint = message("see `{command} --help`", command=f"{parser.prog} {command.name if command else ''}".strip())
+    return UsageError(message("unknown: {words}", words=" ".join(unknown)), hint=hint)
 
+
+def _unknown(word: str) -> UsageError:
     names = [command.name for command in COMMANDS]
     near = difflib.get_close_matches(word, names, 1)
     if near:

@@ -40,6 +40,8 @@ class Session:
 
 def open_session(arguments: argparse.Namespace, output: Output) -> Session:
     """Raises UsageError for wrong words, Refused for a home that is not ours to write in."""
+    # Nobody else may write what we make, and we can read it, whatever the mask says; children inherit it.
+    os.umask((os.umask(0o077) | 0o022) & 0o077)
     host = real_host(_with_signals(Cancel()))
     _refuse_foreign_home(host)
     recipe = recipe_named(host, arguments.recipe or DEFAULT_RECIPE)

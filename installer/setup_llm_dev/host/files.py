@@ -118,6 +118,8 @@ class Files:
             if os.name == "nt":
                 _junction(place, Path(target))
                 return
+            if os.path.lexists(place) and not place.is_symlink():
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(place))
             new = place.with_name(f".{place.name}.{os.getpid()}.new")
             new.unlink(missing_ok=True)
             new.symlink_to(target, target_is_directory=True)

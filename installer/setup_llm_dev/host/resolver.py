@@ -19,7 +19,7 @@ from setup_llm_dev.messages import message
 # uv's own variables are the user's word, but for those that would change what we asked for.
 _HONOURED = re.compile(
     r"UV_(CACHE_DIR|INDEX|DEFAULT_INDEX|INDEX_URL|EXTRA_INDEX_URL|FIND_LINKS|HTTP_TIMEOUT|HTTP_CONNECT_TIMEOUT|"
-    r"HTTP_RETRIES|CONCURRENT_\w+|NATIVE_TLS|SYSTEM_CERTS|KEYRING_PROVIDER|INSECURE_HOST|CONFIG_FILE|NO_CONFIG|"
+    r"HTTP_RETRIES|CONCURRENT_\w+|NATIVE_TLS|SYSTEM_CERTS|KEYRING_PROVIDER|INSECURE_HOST|"
     r"EXCLUDE_NEWER|LOCK_TIMEOUT|INDEX_\w+_(USERNAME|PASSWORD))"
 )
 _NETWORK = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy",
@@ -105,12 +105,25 @@ class Uv:
     ) -> Completed:
         return self.host.programs.run(
             (find_uv(), *argv, "--no-progress", "--color", "never"),
-            environment=self.environment(),
+            environment=self.environment() | self._settings_of_user(cwd),
             cwd=cwd,
             timeout=_HOUR,
             on_error_line=on_error_line,
             tied=True,
         )
+
+    def _settings_of_user(self, folder: Path) -> dict[str, str]:
+        """UV_CONFIG_FILE and UV_NO_CONFIG in another way: with either, uv no longer reads the project's own settings,
+        and torch would come from any index. `folder` is private."""
+        user = self.host.environment
+        if user.get("UV_CONFIG_FILE"):
+            text = self.host.files.read_text(Path(user["UV_CONFIG_FILE"])) or ""
+            (folder / "uv").mkdir()
+            (folder / "uv" / "uv.toml").write_text(text, encoding="utf-8")
+            return {"XDG_CONFIG_HOME": str(folder), "APPDATA": str(folder)}
+        if user.get("UV_NO_CONFIG"):
+            return {"XDG_CONFIG_HOME": os.devnull, "XDG_CONFIG_DIRS": os.devnull, "APPDATA": os.devnull}
+        return {}
 
     def environment(self) -> dict[str, str]:
         """What uv needs to see: caches, indexes, proxies, certificates; nothing of an active environment."""
@@ -173,12 +186,23 @@ def _installation_error(done: Completed) -> SetupError:
             message("no space left while installing packages"),
             hint=message("free some space, then run the same command again"),
         )
+    if _damaged(text):
+        return Corrupt(
+            message("a package is damaged: {why}", why=_reason(text)),
+            hint=message("nothing was installed; try another index, or --upgrade to lock anew"),
+        )
     network = _network_error(text)
     if network is not None:
         return network
-    if "corrupt" in text.lower() or ("invalid" in text.lower() and "zip" in text.lower()):
-        return Corrupt(message("a package is damaged: {why}", why=_reason(text)))
     return SystemRefused(message("uv could not install: {why}", why=_reason(text)))
+
+
+def _damaged(text: str) -> bool:
+    """uv says «failed to download» of what it can't unpack, too; a connection that broke off is no damage."""
+    broke_off = ("error decoding response body", "body error", "before message length", "connection reset", "timed out")
+    if any(sign in text.lower() for sign in broke_off):
+        return False
+    return any(sign in text.lower() for sign in ("failed to extract", "decompression error", "corrupt", "invalid zip"))
 
 
 def _network_error(text: str) -> Unreachable | None:

@@ -126,6 +126,14 @@ def read_run(path: Path) -> RunMemory:
     )
 
 
+def drop_torn_tail(path: Path, files: Files) -> None:
+    """Before more is appended: what follows a torn line would never be read."""
+    data = path.read_bytes()
+    whole = b"".join(encode_line(entry) for entry in decode_lines(data))
+    if whole != data:
+        files.write(path, whole)
+
+
 def _owner_file(path: Path) -> Path:
     return path.with_suffix(".owner")
 

@@ -8,7 +8,7 @@ from setup_llm_dev.documents.events import Event, Failed, Undone
 from setup_llm_dev.documents.journal import encode_line
 from setup_llm_dev.errors import SetupError
 from setup_llm_dev.host.files import system_error
-from setup_llm_dev.host.state import RunMemory
+from setup_llm_dev.host.state import RunMemory, drop_torn_tail
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 from setup_llm_dev.steps.registry import step_of
@@ -20,6 +20,7 @@ def undo(host: Host, memory: RunMemory) -> Iterator[Event]:
     Each is noted in the journal, so that an interrupted undo goes on where it ended.
     """
     failures = 0
+    drop_torn_tail(memory.path, host.files)
     yield from _report(host, memory)
     for name, kind, record, receipt in reversed(memory.steps):
         host.cancel.raise_if_set()

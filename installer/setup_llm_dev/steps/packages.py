@@ -77,6 +77,7 @@ class InstallPackages:
         uv = Uv(host, read_surroundings(host, self.config))
         with host.files.flushing(self.folder):
             uv.sync(self.pylock, self.python, lambda line: progress(None, None, "", _talk(line)))
+            host.files.remove(self.folder / ".lock")  # uv leaves it writable for everybody
             progress(None, None, "", message("checking every file"))
             files, differences = read_records(Path(self.folder), lambda n: progress(n, None, "files", None))
         if differences:

@@ -1,0 +1,315 @@
+"""The hub: a revision becomes a commit with hashes, the right bytes arrive, and no token goes astray."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from setup_llm_dev.documents.lock import HubModelLock
+from setup_llm_dev.errors import Corrupt, Refused, SetupError, SystemRefused, Unreachable
+from setup_llm_dev.host.hub import Hub as HubClient
+from setup_llm_dev.host.hub import wanted
+from setup_llm_dev.host.world import Host
+from setup_llm_dev.steps.model import FetchHubModel
+from setup_llm_dev.steps.step import Satisfied, Unsatisfied, silent
+from tests.ground import scratch_host
+from tests.upstream.acts import flip, login_page, status
+from tests.upstream.hub import Hub
+
+TOKEN = "hf_CANARYcanaryCANARYcanary0123456789"
+WEIGHTS = os.urandom(200_000)
+FILES: dict[str, bytes] = {
+    "model.safetensors": WEIGHTS,
+    "config.json": b'{"model_type": "bert"}',
+    "tokenizer.json": b"{}" + b" " * 3000,
+    "vocab.txt": b"a\nb\n",
+    "pytorch_model.bin": b"pickle",
+    "modeling_evil.py": b"raise SystemExit",
+    "onnx/model.safetensors": b"other",
+    "README.md": b"# model",
+    "pytorch_model.bin.index.json": b"{}",
+}
+TAKEN = {"model.safetensors", "config.json", "tokenizer.json", "vocab.txt"}
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    repositories = {"org/model": FILES, "org/gated": FILES, "org/private": FILES, "org/pickle": {"pytorch_model.bin": b"x"}}
+    with Hub(repositories, gated=["org/gated"], private=["org/private"], tokens=[TOKEN], large=100_000) as running:
+        yield running
+
+
+def host_in(home: Path, **environment: str) -> Host:
+    return scratch_host(home / "home", {"HF_HUB_ETAG_TIMEOUT": "2", "HF_HUB_DOWNLOAD_TIMEOUT": "2", **environment})
+
+
+def client(hub: Hub, home: Path, **environment: str) -> HubClient:
+    return HubClient(host_in(home, **environment), hub.url, home / "hf" / "hub")
+
+
+def step(model: HubModelLock, home: Path) -> FetchHubModel:
+    return FetchHubModel(model, home / "hf" / "hub", home / "proof.json", home / "config")
+
+
+def blob_of(place: Path) -> Path:
+    return place.resolve()
+
+
+# resolving ------------------------------------------------------------------------------------------------
+
+
+def test_a_revision_becomes_a_commit_and_the_files_that_are_data(hub: Hub, tmp_path: Path) -> None:
+    model = client(hub, tmp_path).resolve("org/model", "main")
+    assert model.commit == hub.commit("org/model")
+    assert {file.path: file.size for file in model.files} == {name: len(FILES[name]) for name in TAKEN}
+    assert all(bool(file.sha256) != bool(file.git_sha1) for file in model.files)
+    assert model.endpoint == hub.url
+    assert not hub.cdn.log
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        ("model.safetensors", True),
+        ("model-00001-of-00002.safetensors", True),
+        ("model.safetensors.index.json", True),
+        ("config.json", True),
+        ("chat_template.jinja", True),
+        ("spiece.model", True),
+        ("pytorch_model.bin", False),
+        ("pytorch_model.bin.index.json", False),
+        ("modeling.py", False),
+        ("onnx/model.safetensors", False),
+        ("../config.json", False),
+        (".hidden.json", False),
+        ("LICENSE.txt", False),
+        ("model.safetensors.exe", False),
+    ],
+)
+def test_what_is_wanted(path: str, answer: bool) -> None:
+    assert wanted(path) is answer
+
+
+def test_each_no_of_the_hub_has_its_own_words(hub: Hub, tmp_path: Path) -> None:
+    said = {}
+    for name, repository, revision in (
+        ("missing", "org/nothing", "main"),
+        ("private", "org/private", "main"),
+        ("revision", "org/model", "no-such-branch"),
+    ):
+        with pytest.raises(Unreachable) as error:
+            client(hub, tmp_path).resolve(repository, revision)
+        said[name] = str(error.value)
+        assert error.value.status in (401, 404), "the hub did answer, so no fallback is taken"
+        assert error.value.hint is not None
+    assert "org/nothing" in said["missing"]
+    assert "private" in said["private"]
+    assert "no-such-branch" in said["revision"]
+    with pytest.raises(Refused) as refused:
+        client(hub, tmp_path).resolve("org/pickle", "main")
+    assert "safetensors" in str(refused.value)
+
+
+def test_a_gated_model_says_where_to_accept_and_opens_with_a_token(hub: Hub, tmp_path: Path) -> None:
+    model = client(hub, tmp_path).resolve("org/gated", "main")
+    with pytest.raises(Unreachable) as error:
+        client(hub, tmp_path).download(model)
+    assert "gated" in str(error.value)
+    assert f"{hub.url}/org/gated" in str(error.value.hint)
+    folder = client(hub, tmp_path, HF_TOKEN=TOKEN).download(model)
+    assert (folder / "model.safetensors").read_bytes() == WEIGHTS
+
+
+def test_nobody_at_home_is_no_answer(tmp_path: Path) -> None:
+    with pytest.raises(Unreachable) as error:
+        HubClient(host_in(tmp_path), "http://127.0.0.1:9", tmp_path / "hub").resolve("org/model", "main")
+    assert error.value.status is None
+    assert "http://127.0.0.1:9" in str(error.value)
+    assert "HF_ENDPOINT" in str(error.value.hint)
+
+
+def test_a_log_in_page_is_no_model(hub: Hub, tmp_path: Path) -> None:
+    hub.fault("*", login_page(), times=None)
+    with pytest.raises(Unreachable) as error:
+        client(hub, tmp_path).resolve("org/model", "main")
+    assert error.value.exit_code == 4
+    assert "Traceback" not in str(error.value)
+
+
+def test_a_password_in_the_endpoint_is_not_kept(hub: Hub, tmp_path: Path) -> None:
+    endpoint = hub.url.replace("://", "://user:canarypw8@")
+    try:
+        shown = str(HubClient(host_in(tmp_path), endpoint, tmp_path / "hub").resolve("org/model", "main"))
+    except SetupError as error:
+        shown = f"{error} {error.hint} {getattr(error, 'url', '')}"
+    assert "canarypw8" not in shown
+
+
+# getting --------------------------------------------------------------------------------------------------
+
+
+def test_the_files_arrive_in_the_users_cache_and_nothing_else_does(hub: Hub, tmp_path: Path) -> None:
+    model = client(hub, tmp_path).resolve("org/model", "main")
+    fetch = step(model, tmp_path)
+    host = host_in(tmp_path, HF_ENDPOINT=hub.url)
+    assert isinstance(fetch.check(host), Unsatisfied)
+    told: list[tuple[float | None, float | None]] = []
+    fetch.apply(host, lambda done, total, unit, text: told.append((done, total)))
+    assert isinstance(fetch.check(host), Satisfied)
+    assert set(os.listdir(fetch.folder)) == TAKEN
+    assert told[-1][0] == told[-1][1] == model.size
+    before = len(hub.log)
+    assert isinstance(fetch.check(host), Satisfied)
+    assert len(hub.log) == before, "asking whether it is there asks nobody"
+
+
+def test_a_branch_that_moves_does_not_move_us(hub: Hub, tmp_path: Path) -> None:
+    model = client(hub, tmp_path).resolve("org/model", "main")
+    hub.push("org/model", {**FILES, "config.json": b'{"model_type": "moved"}'})
+    folder = client(hub, tmp_path).download(model)
+    assert (folder / "config.json").read_bytes() == FILES["config.json"]
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json"])
+def test_a_flipped_byte_is_corrupt_thrown_away_and_healed_by_the_same_command(
+    hub: Hub, tmp_path: Path, name: str
+) -> None:
+    fetch = step(client(hub, tmp_path).resolve("org/model", "main"), tmp_path)
+    host = host_in(tmp_path, HF_ENDPOINT=hub.url)
+    server, pattern = (hub.cdn, "*") if name == "model.safetensors" else (hub.origin, f"*/resolve/*/{name}")
+    server.fault(pattern, flip(1000), times=None, method="GET")
+    with pytest.raises(Corrupt) as error:
+        fetch.apply(host, silent)
+    assert name in str(error.value)
+    assert not os.path.lexists(fetch.folder / name), "wrong bytes are visible to nobody"
+    hub.heal()
+    fetch.apply(host, silent)
+    assert isinstance(fetch.check(host), Satisfied)
+    assert Path(fetch.folder / name).read_bytes() == FILES[name]
+
+
+def truncated(place: Path) -> None:
+    with place.open("r+b") as stream:
+        stream.truncate(100)
+
+
+def flipped(place: Path) -> None:
+    data = place.read_bytes()
+    place.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+
+
+def a_folder(place: Path) -> None:
+    place.unlink()
+    place.mkdir()
+
+
+def a_link(place: Path) -> None:
+    place.unlink()
+    place.symlink_to("/etc/passwd")
+
+
+@pytest.mark.parametrize("damage", [truncated, flipped, a_folder, a_link])
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
+def test_a_cache_damaged_by_others_is_seen_and_healed(
+    hub: Hub, tmp_path: Path, damage: Callable[[Path], None], name: str
+) -> None:
+    fetch = step(client(hub, tmp_path).resolve("org/model", "main"), tmp_path)
+    host = host_in(tmp_path, HF_ENDPOINT=hub.url)
+    fetch.apply(host, silent)
+    passwd = Path("/etc/passwd").read_bytes()
+    damage(blob_of(Path(fetch.folder / name)))
+    answer = fetch.check(host)
+    assert isinstance(answer, Unsatisfied)
+    assert name in str(answer.why)
+    fetch.apply(host, silent)
+    assert isinstance(fetch.check(host), Satisfied)
+    assert Path(fetch.folder / name).read_bytes() == FILES[name]
+    assert Path("/etc/passwd").read_bytes() == passwd
+
+
+def test_a_hub_that_goes_away_in_the_middle_is_4(hub: Hub, tmp_path: Path) -> None:
+    model = client(hub, tmp_path).resolve("org/model", "main")
+    hub.cdn.fault("*", status(403), times=None)
+    with pytest.raises(Unreachable) as error:
+        step(model, tmp_path).apply(host_in(tmp_path, HF_ENDPOINT=hub.url), silent)
+    assert error.value.exit_code == 4
+
+
+def test_a_cache_that_can_not_be_written_is_6(hub: Hub, tmp_path: Path) -> None:
+    model = client(hub, tmp_path).resolve("org/model", "main")
+    blocked = tmp_path / "blocked"
+    blocked.write_text("a file where the cache should be")
+    with pytest.raises(SystemRefused) as error:
+        HubClient(host_in(tmp_path), hub.url, blocked / "hub").download(model)
+    assert str(blocked) in str(error.value)
+
+
+def test_undo_leaves_the_users_cache_and_says_so(hub: Hub, tmp_path: Path) -> None:
+    fetch = step(client(hub, tmp_path).resolve("org/model", "main"), tmp_path)
+    host = host_in(tmp_path, HF_ENDPOINT=hub.url)
+    fetch.apply(host, silent)
+    (said,) = FetchHubModel.from_record(fetch.record()).undo(host, {})
+    assert str(fetch.folder) in str(said)
+    assert set(os.listdir(fetch.folder)) == TAKEN
+    assert not (tmp_path / "proof.json").exists()
+
+
+# the token ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("source", ["variable", "file"])
+def test_the_token_goes_to_its_host_alone(hub: Hub, tmp_path: Path, source: str) -> None:
+    environment = {"HF_TOKEN": TOKEN} if source == "variable" else {}
+    if source == "file":
+        (tmp_path / "hf").mkdir()
+        (tmp_path / "hf" / "token").write_text(TOKEN + "\n")
+    one = client(hub, tmp_path, **environment)
+    one.download(one.resolve("org/private", "main"))
+    assert hub.origin.saw(TOKEN)
+    assert hub.cdn.log
+    assert not hub.cdn.saw(TOKEN)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_the_token_is_in_no_command_line_no_environment_and_no_file(hub: Hub, tmp_path: Path) -> None:
+    seen: list[str] = []
+    stop = threading.Event()
+    ours = os.getpid()
+
+    def watch() -> None:
+        while not stop.wait(0.003):
+            for pid in children(ours):
+                for name in ("cmdline", "environ"):
+                    try:
+                        text = Path(f"/proc/{pid}/{name}").read_bytes()
+                    except OSError:
+                        continue
+                    seen.append(name)
+                    if TOKEN.encode() in text:
+                        seen.append(f"leaked in {name}")
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    one = client(hub, tmp_path, HF_TOKEN=TOKEN)
+    one.download(one.resolve("org/private", "main"))
+    stop.set()
+    thread.join()
+    assert {"cmdline", "environ"} == set(seen)
+    kept = [p for p in tmp_path.rglob("*") if p.is_file() and TOKEN.encode() in p.read_bytes()]
+    assert kept == []
+
+
+def children(pid: int) -> list[str]:
+    done = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True)
+    return done.stdout.split()
+
+
+def test_a_token_is_in_no_error(hub: Hub, tmp_path: Path) -> None:
+    for environment, repository in (({"HF_TOKEN": TOKEN}, "org/nothing"), ({"HF_TOKEN": TOKEN + "wrong"}, "org/model")):
+        with pytest.raises(SetupError) as error:
+            client(hub, tmp_path, **environment).resolve(repository, "main")
+        assert "CANARY" not in f"{error.value} {error.value.hint} {getattr(error.value, 'url', '')}"

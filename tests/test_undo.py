@@ -1,0 +1,159 @@
+"""undo: the journal read backwards, whatever is left of it, and whatever the user did since."""
+
+import os
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from setup_llm_dev.documents.events import Event, Failed, Undone
+from setup_llm_dev.errors import Interrupted
+from setup_llm_dev.host.cancel import Cancel
+from setup_llm_dev.host.state import JournalWriter, last_run, run_name
+from setup_llm_dev.host.world import Host
+from setup_llm_dev.messages import message
+from setup_llm_dev.stages.execute import execute
+from setup_llm_dev.stages.undo import undo
+from setup_llm_dev.steps.link import SwitchLink
+from setup_llm_dev.steps.step import Step
+from setup_llm_dev.steps.write import WriteFiles
+from tests.ground import scratch_host
+
+
+class World:
+    """A run of three real steps with its journal: our files, the user's starting point, a link."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.host = scratch_host(root / "home")
+        self.journals = root / "journals"
+        for name in ("one", "two"):
+            (root / "environments" / name).mkdir(parents=True)
+
+    @property
+    def work(self) -> Path:
+        return self.root / "work"
+
+    def steps(self, target: str = "one", text: str = "first") -> tuple[Step, ...]:
+        places = self.root / "environments"
+        return (
+            WriteFiles("own", self.work, (("lock", text.encode()), (".own/x", b"x")), message("own"), ours=True),
+            WriteFiles("start", self.work, (("train.py", b"train"), ("data/d", b"d")), message("start"), ours=False),
+            SwitchLink(self.work / ".venv", places / target, places),
+        )
+
+    def run(self, target: str = "one", text: str = "first") -> Path:
+        steps = self.steps(target, text)
+        name = run_name(self.host.now())
+        writer = JournalWriter(self.journals, name, "small", {s.id: (s.kind, s.record()) for s in steps})
+        for event in execute(steps, self.host, recipe="small", run=name):
+            writer.keep(event)
+        self.host.files.write(self.work / "report.json", text.encode())
+        digest = sha256(text.encode()).hexdigest()
+        writer.note({"report": str(self.work / "report.json"), "report_sha256": digest})
+        return self.journals / f"{name}.jsonl"
+
+    def undo(self, host: Host | None = None) -> list[Event]:
+        memory = last_run(self.journals, "small")
+        return [] if memory is None else list(undo(host or self.host, memory))
+
+    def tree(self) -> dict[str, str]:
+        found = {}
+        for path in sorted(self.work.rglob("*")):
+            name = str(path.relative_to(self.work))
+            if path.is_symlink():
+                found[name] = "-> " + Path(os.readlink(path)).name
+            elif path.is_file():
+                found[name] = path.read_text()
+        return found
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def test_a_run_is_taken_back_to_nothing_last_step_first(world: World) -> None:
+    world.run()
+    events = world.undo()
+    assert [event.step for event in events if isinstance(event, Undone)] == ["report", "link", "start", "own"]
+    assert not world.work.exists()
+    assert world.undo() == []
+
+
+def test_of_two_runs_the_last_one_and_then_the_first(world: World) -> None:
+    world.run("one", "first")
+    before = world.tree()
+    world.run("two", "second")
+    assert world.tree()[".venv"] == "-> two"
+    world.undo()
+    assert world.tree() == {name: text for name, text in before.items() if name != "report.json"}
+    world.undo()
+    assert not world.work.exists()
+
+
+def test_what_the_user_changed_stays_and_is_named(world: World) -> None:
+    world.run()
+    (world.work / "train.py").write_text("my own work")
+    (world.work / "data" / "mine").write_text("mine")
+    (world.work / "report.json").write_text("notes")
+    events = world.undo()
+    left = [str(sentence) for event in events if isinstance(event, Undone) for sentence in event.left]
+    assert [str(world.work / "train.py") in sentence for sentence in left] == [True]
+    assert world.tree() == {"train.py": "my own work", "data/mine": "mine", "report.json": "notes"}
+    assert world.undo() == [], "the run is undone as far as it can be"
+
+
+def test_a_link_that_the_user_moved_stays(world: World) -> None:
+    world.run()
+    (world.work / ".venv").unlink()
+    (world.work / ".venv").mkdir()
+    events = world.undo()
+    assert any(".venv" in str(s) for e in events if isinstance(e, Undone) for s in e.left)
+    assert (world.work / ".venv").is_dir()
+
+
+def test_at_every_tear_of_the_journal_only_ours_goes_and_a_second_undo_finds_nothing(tmp_path: Path) -> None:
+    whole = World(tmp_path / "whole").run().read_bytes()
+    ends = [i + 1 for i, byte in enumerate(whole) if byte == ord("\n")]
+    cuts = sorted({cut for end in ends[1:] for cut in (end - 1, end, end + 9)} & set(range(len(whole) + 1)))
+    for number, cut in enumerate(cuts):
+        world = World(tmp_path / str(number))
+        path = world.run()
+        (world.work / "mine").write_text("mine")
+        data = path.read_bytes()
+        path.write_bytes(data[: min(cut, len(data))] + b"\0" * (number % 3))
+        events = world.undo()
+        assert not [event for event in events if isinstance(event, Failed)]
+        assert world.tree()["mine"] == "mine"
+        assert world.undo() == [], f"torn at byte {cut}"
+
+
+def test_an_undo_that_was_stopped_goes_on(world: World) -> None:
+    world.run()
+    cancel = Cancel()
+    stopped = scratch_host(world.root / "home", cancel=cancel)
+    memory = last_run(world.journals)
+    assert memory is not None
+    done = []
+    with pytest.raises(Interrupted):
+        for event in undo(stopped, memory):
+            done.append(event)
+            if isinstance(event, Undone) and event.step == "link":
+                cancel.set()
+    (world.work / ".venv").symlink_to(world.root)  # what was undone is the user's again
+    assert [e.step for e in world.undo() if isinstance(e, Undone)] == ["start", "own"]
+    assert world.tree() == {".venv": f"-> {world.root.name}"}
+
+
+def test_a_run_of_a_newer_version_is_named_and_stays_to_be_undone(world: World) -> None:
+    steps = world.steps()
+    records = {s.id: (s.kind, s.record()) for s in steps} | {"link": ("teleport", {})}
+    writer = JournalWriter(world.journals, "20990101T0Z-1", "small", records)
+    for event in execute(steps, world.host, recipe="small", run="x"):
+        writer.keep(event)
+    for _ in range(2):
+        failed = [event for event in world.undo() if isinstance(event, Failed)]
+        assert [(event.step, event.exit_code) for event in failed] == [("link", 9)]
+        assert "teleport" in str(failed[0].text)
+    assert world.tree() == {".venv": "-> one"}
