@@ -1,15 +1,17 @@
 """The hub: a revision becomes a commit with hashes, the right bytes arrive, and no token goes astray."""
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from setup_llm_dev.documents.lock import HubModelLock
+from setup_llm_dev.documents.lock import HubModelLock, ModelFile
 from setup_llm_dev.errors import Corrupt, Refused, SetupError, SystemRefused, Unreachable
 from setup_llm_dev.host.hub import Hub as HubClient
 from setup_llm_dev.host.hub import wanted
@@ -51,12 +53,31 @@ def client(hub: Hub, home: Path, **environment: str) -> HubClient:
     return HubClient(host_in(home, **environment), hub.url, home / "hf" / "hub")
 
 
+def locked(hub: Hub, repository: str = "org/model") -> HubModelLock:
+    """What `resolve` answers (the first test says so), without the second that asking takes."""
+    commit = hub.repositories[repository].at("main")
+    assert commit is not None
+    files = tuple(
+        ModelFile(path=f.path, size=f.size, sha256=f.sha256 if f.large else None, git_sha1=None if f.large else f.oid)
+        for f in commit.files.values()
+        if f.path in TAKEN
+    )
+    return HubModelLock(
+        source=f"hf:{repository}", repository=repository, revision="main", commit=commit.id, endpoint=hub.url, files=files
+    )
+
+
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache that holds the model already; copied, not shared."""
+    home = tmp_path_factory.mktemp("warm")
+    with Hub({"org/model": FILES}, large=100_000) as hub:
+        step(locked(hub), home).apply(host_in(home, HF_ENDPOINT=hub.url), silent)
+    return home / "hf"
+
+
 def step(model: HubModelLock, home: Path) -> FetchHubModel:
     return FetchHubModel(model, home / "hf" / "hub", home / "proof.json", home / "config")
-
-
-def blob_of(place: Path) -> Path:
-    return place.resolve()
 
 
 # resolving ------------------------------------------------------------------------------------------------
@@ -67,7 +88,8 @@ def test_a_revision_becomes_a_commit_and_the_files_that_are_data(hub: Hub, tmp_p
     assert model.commit == hub.commit("org/model")
     assert {file.path: file.size for file in model.files} == {name: len(FILES[name]) for name in TAKEN}
     assert all(bool(file.sha256) != bool(file.git_sha1) for file in model.files)
-    assert model.endpoint == hub.url
+    assert set(model.files) == set(locked(hub).files)
+    assert msgspec.structs.replace(model, files=()) == msgspec.structs.replace(locked(hub), files=())
     assert not hub.cdn.log
 
 
@@ -115,7 +137,7 @@ def test_each_no_of_the_hub_has_its_own_words(hub: Hub, tmp_path: Path) -> None:
 
 
 def test_a_gated_model_says_where_to_accept_and_opens_with_a_token(hub: Hub, tmp_path: Path) -> None:
-    model = client(hub, tmp_path).resolve("org/gated", "main")
+    model = locked(hub, "org/gated")
     with pytest.raises(Unreachable) as error:
         client(hub, tmp_path).download(model)
     assert "gated" in str(error.value)
@@ -153,7 +175,7 @@ def test_a_password_in_the_endpoint_is_not_kept(hub: Hub, tmp_path: Path) -> Non
 
 
 def test_the_files_arrive_in_the_users_cache_and_nothing_else_does(hub: Hub, tmp_path: Path) -> None:
-    model = client(hub, tmp_path).resolve("org/model", "main")
+    model = locked(hub)
     fetch = step(model, tmp_path)
     host = host_in(tmp_path, HF_ENDPOINT=hub.url)
     assert isinstance(fetch.check(host), Unsatisfied)
@@ -168,7 +190,7 @@ def test_the_files_arrive_in_the_users_cache_and_nothing_else_does(hub: Hub, tmp
 
 
 def test_a_branch_that_moves_does_not_move_us(hub: Hub, tmp_path: Path) -> None:
-    model = client(hub, tmp_path).resolve("org/model", "main")
+    model = locked(hub)
     hub.push("org/model", {**FILES, "config.json": b'{"model_type": "moved"}'})
     folder = client(hub, tmp_path).download(model)
     assert (folder / "config.json").read_bytes() == FILES["config.json"]
@@ -178,7 +200,7 @@ def test_a_branch_that_moves_does_not_move_us(hub: Hub, tmp_path: Path) -> None:
 def test_a_flipped_byte_is_corrupt_thrown_away_and_healed_by_the_same_command(
     hub: Hub, tmp_path: Path, name: str
 ) -> None:
-    fetch = step(client(hub, tmp_path).resolve("org/model", "main"), tmp_path)
+    fetch = step(locked(hub), tmp_path)
     host = host_in(tmp_path, HF_ENDPOINT=hub.url)
     server, pattern = (hub.cdn, "*") if name == "model.safetensors" else (hub.origin, f"*/resolve/*/{name}")
     server.fault(pattern, flip(1000), times=None, method="GET")
@@ -208,31 +230,47 @@ def a_folder(place: Path) -> None:
 
 
 def a_link(place: Path) -> None:
+    """To a file of somebody's, which must not be removed in the course of the repair."""
     place.unlink()
-    place.symlink_to("/etc/passwd")
+    place.symlink_to(precious(place))
 
 
-@pytest.mark.parametrize("damage", [truncated, flipped, a_folder, a_link])
-@pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
+def precious(place: Path) -> Path:
+    return place.parents[4] / "precious"
+
+
+def a_snapshot_link(place: Path) -> None:
+    """The link in the snapshot itself leads out of the cache."""
+    (link,) = (p for p in place.parents[1].glob("snapshots/*/*") if p.resolve() == place)
+    link.unlink()
+    link.symlink_to(precious(place))
+
+
+DAMAGES = [(d, "model.safetensors") for d in (truncated, flipped, a_folder, a_link, a_snapshot_link)]
+
+
+@pytest.mark.parametrize(("damage", "name"), [*DAMAGES, (flipped, "config.json"), (a_link, "config.json")])
 def test_a_cache_damaged_by_others_is_seen_and_healed(
-    hub: Hub, tmp_path: Path, damage: Callable[[Path], None], name: str
+    hub: Hub, warm: Path, tmp_path: Path, damage: Callable[[Path], None], name: str
 ) -> None:
-    fetch = step(client(hub, tmp_path).resolve("org/model", "main"), tmp_path)
+    fetch = step(locked(hub), tmp_path)
     host = host_in(tmp_path, HF_ENDPOINT=hub.url)
-    fetch.apply(host, silent)
-    passwd = Path("/etc/passwd").read_bytes()
-    damage(blob_of(Path(fetch.folder / name)))
+    shutil.copytree(warm, tmp_path / "hf", symlinks=True)
+    (tmp_path / "precious").write_text("somebody's")
+    blob = Path(fetch.folder / name).resolve()
+    assert precious(blob) == tmp_path / "precious"
+    damage(blob)
     answer = fetch.check(host)
     assert isinstance(answer, Unsatisfied)
     assert name in str(answer.why)
     fetch.apply(host, silent)
     assert isinstance(fetch.check(host), Satisfied)
     assert Path(fetch.folder / name).read_bytes() == FILES[name]
-    assert Path("/etc/passwd").read_bytes() == passwd
+    assert (tmp_path / "precious").read_text() == "somebody's"
 
 
 def test_a_hub_that_goes_away_in_the_middle_is_4(hub: Hub, tmp_path: Path) -> None:
-    model = client(hub, tmp_path).resolve("org/model", "main")
+    model = locked(hub)
     hub.cdn.fault("*", status(403), times=None)
     with pytest.raises(Unreachable) as error:
         step(model, tmp_path).apply(host_in(tmp_path, HF_ENDPOINT=hub.url), silent)
@@ -240,7 +278,7 @@ def test_a_hub_that_goes_away_in_the_middle_is_4(hub: Hub, tmp_path: Path) -> No
 
 
 def test_a_cache_that_can_not_be_written_is_6(hub: Hub, tmp_path: Path) -> None:
-    model = client(hub, tmp_path).resolve("org/model", "main")
+    model = locked(hub)
     blocked = tmp_path / "blocked"
     blocked.write_text("a file where the cache should be")
     with pytest.raises(SystemRefused) as error:
@@ -248,10 +286,11 @@ def test_a_cache_that_can_not_be_written_is_6(hub: Hub, tmp_path: Path) -> None:
     assert str(blocked) in str(error.value)
 
 
-def test_undo_leaves_the_users_cache_and_says_so(hub: Hub, tmp_path: Path) -> None:
-    fetch = step(client(hub, tmp_path).resolve("org/model", "main"), tmp_path)
-    host = host_in(tmp_path, HF_ENDPOINT=hub.url)
-    fetch.apply(host, silent)
+def test_undo_leaves_the_users_cache_and_says_so(hub: Hub, warm: Path, tmp_path: Path) -> None:
+    fetch = step(locked(hub), tmp_path)
+    host = host_in(tmp_path)
+    shutil.copytree(warm, tmp_path / "hf", symlinks=True)
+    (tmp_path / "proof.json").write_text("{}")
     (said,) = FetchHubModel.from_record(fetch.record()).undo(host, {})
     assert str(fetch.folder) in str(said)
     assert set(os.listdir(fetch.folder)) == TAKEN
@@ -295,7 +334,7 @@ def test_the_token_is_in_no_command_line_no_environment_and_no_file(hub: Hub, tm
     thread = threading.Thread(target=watch)
     thread.start()
     one = client(hub, tmp_path, HF_TOKEN=TOKEN)
-    one.download(one.resolve("org/private", "main"))
+    one.download(locked(hub, "org/private"))
     stop.set()
     thread.join()
     assert {"cmdline", "environ"} == set(seen)

@@ -1,4 +1,4 @@
-"""What can go wrong, one class an exit code (see `setup-llm-dev explain` and the README's table).
+"""What can go wrong, one class an exit code (see the table in the README).
 
     SetupError                1  a bug of ours, when nothing better fits
     ├── UsageError            2  arguments, recipe, lock or configuration; nothing was touched

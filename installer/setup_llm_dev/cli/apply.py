@@ -1,11 +1,12 @@
 """`apply`, and the command without a name: from nothing to a proven fine-tune."""
 
 import argparse
+import base64
 import sys
 import time
 from collections.abc import Callable
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from setup_llm_dev.messages import Message, message
 
@@ -45,8 +46,10 @@ def run(arguments: argparse.Namespace, output: "Output") -> int:
 
 def _run(session: "Session", began: float, *, ask: bool) -> int:
     from setup_llm_dev.stages.prepare import prepare
+    from setup_llm_dev.stages.sweep import sweep
 
     output = session.output
+    sweep(session.host, session.layout)
     prepared = prepare(session.host, session.recipe, session.layout, session.options, output.say)
     session.host.cancel.raise_if_set()
     if prepared.nothing_to_do:
@@ -66,8 +69,20 @@ def _nothing_to_do(session: "Session", prepared: "Prepared", began: float) -> in
     events: list[Event] = [Skipped(step=s.id, phase=s.phase, summary=s.describe()) for s in steps]
     notes = (*prepared.notes, *reachable_again(session.host, prepared.plan))
     report = _report(session, prepared, events, notes, began, None)
+    if not session.host.files.exists(session.layout.report):
+        _keep_late(session, report)
     _show(session, report)
     return 0
+
+
+def _keep_late(session: "Session", report: "Report") -> None:
+    """A run that was killed at the very end left everything but its report."""
+    from setup_llm_dev.documents.journal import encode_line
+    from setup_llm_dev.host.state import last_run
+
+    memory = last_run(session.layout.journals, session.layout.workspace)
+    if memory is not None:
+        _keep(session, report, lambda entry: session.host.files.append(memory.path, encode_line(entry)))
 
 
 def _execute(session: "Session", prepared: "Prepared", began: float) -> int:
@@ -75,15 +90,15 @@ def _execute(session: "Session", prepared: "Prepared", began: float) -> int:
     from setup_llm_dev.cli.progress import drawer
     from setup_llm_dev.host.state import JournalWriter, run_name
     from setup_llm_dev.stages.execute import execute
-    from setup_llm_dev.stages.sweep import sweep
 
     host, steps = session.host, prepared.plan.steps
     name = run_name(host.now())
     log = Log(session.layout.logs, name, host.environment)
     log.start()
-    sweep(host, session.layout)
     records = {step.id: (step.kind, step.record()) for step in steps}
-    journal = JournalWriter(session.layout.journals, name, prepared.plan.recipe.name, records)
+    journal = JournalWriter(
+        session.layout.journals, name, prepared.plan.recipe.name, str(session.layout.workspace), records
+    )
     events: list[Event] = []
     with drawer(session.output) as drawing:
         for event in execute(steps, host, recipe=prepared.plan.recipe.name, run=name):
@@ -106,20 +121,27 @@ def _finish(
         raise failed.error
     report = _report(session, prepared, events, prepared.notes, began, str(log.path))
     if failed is None:
-        _keep(session, report, journal)
+        _keep(session, report, journal.note)
     _show(session, report)
     return 0 if failed is None else failed.exit_code
 
 
-def _keep(session: "Session", report: "Report", journal: "JournalWriter") -> None:
-    """Into the workspace; the journal remembers the bytes, so that `undo` knows the file for ours."""
+def _keep(session: "Session", report: "Report", note: "Callable[[dict[str, Any]], None]") -> None:
+    """Into the workspace; the journal knows the bytes beforehand, so that `undo` knows the file for ours."""
     import msgspec
 
     from setup_llm_dev.documents.codec import to_json
 
     data = msgspec.json.format(to_json(report), indent=1) + b"\n"
+    before = session.host.files.read_text(session.layout.report)
+    note(
+        {
+            "report": str(session.layout.report),
+            "report_sha256": sha256(data).hexdigest(),
+            "before": base64.b64encode(before.encode()).decode() if before is not None else None,
+        }
+    )
     session.host.files.write(session.layout.report, data)
-    journal.note({"report": str(session.layout.report), "report_sha256": sha256(data).hexdigest()})
 
 
 def _report(
@@ -157,6 +179,8 @@ def _show(session: "Session", report: "Report") -> None:
 
 def _announce(session: "Session", prepared: "Prepared") -> None:
     """The plan in a few lines of talk; `plan --pin` shows it whole."""
+    from setup_llm_dev.cli.report_names import PARTS
+
     say, lock = session.output.say, prepared.plan.lock
     say(message("torch {version}: {why}", version=lock.torch.version, why=lock.torch.why))
     if lock.torch.version != lock.torch.wanted:
@@ -166,7 +190,7 @@ def _announce(session: "Session", prepared: "Prepared") -> None:
     for note in prepared.notes:
         say(message("note: {note}", note=note))
     for gap in prepared.plan.gaps:
-        say(message("gap, {what}: {why}", what=gap.what, why=gap.why))
+        say(message("gap: {what}: {why}", what=PARTS.get(gap.what, gap.what), why=gap.why))
     say(message("project folder: {path}", path=str(session.layout.workspace)))
 
 

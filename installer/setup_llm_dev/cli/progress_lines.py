@@ -106,7 +106,7 @@ class PlainLines:
         told = amount_done(event)
         if event.total:
             told = message("{count} ({percent} %)", count=told, percent=round(100 * _share(event)))
-        self._write(" ", message("{what}: {why}", what=event.step, why=told))
+        self._write(" ", message("{what}: {why}", what=PARTS.get(event.step, event.step), why=told))
 
     def _summary(self, step: str) -> Message:
         return self._summaries.get(step, message("{text}", text=step))
@@ -126,7 +126,7 @@ def amount_done(event: Progressed) -> Message:
         done, total = size_text(event.done), size_text(event.total) if event.total else None
     else:
         done, total = f"{event.done:.0f}", f"{event.total:.0f}" if event.total else None
-    counted = message("{text}", text=done)
+    counted = message("{count} files", count=done) if event.unit == "files" else message("{text}", text=done)
     if total is not None:
         counted = message("{done} of {total}", done=done, total=total)
     return message("{count}, {text}", count=counted, text=event.text) if event.text else counted

@@ -77,6 +77,11 @@ def _failure(report: Report, sheet: Sheet, *, verbose: bool) -> None:
 def _verdict(report: Report) -> Message:
     took = duration(report.seconds)
     proved = any(check.status == "pass" for check in report.checks)
+    if report.of == "verify":
+        failed = report.verdict == "fail"
+        return message("A check failed ({time}).", time=took) if failed else message(
+            "Every check passed ({time}).", time=took
+        )
     match report.verdict, proved:
         case "fail", _:
             return message(

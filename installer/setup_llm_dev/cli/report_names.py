@@ -30,6 +30,9 @@ STATUSES: dict[str, Message] = {
     "could-not-run": message("could not run"),
 }
 CHECKS: dict[str, Message] = {
+    "packages-intact": message("every installed file is what its wheel says"),
+    "variant-intact": message("torch says that it is the chosen build"),
+    "model-intact": message("the model's files are what the lock says"),
     "variant": message("torch is the chosen build"),
     "device": message("training ran on the expected device"),
     "weights-loaded": message("the model's weights were really loaded"),

@@ -2,7 +2,9 @@
 
 import argparse
 import os
+import shlex
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,8 @@ from setup_llm_dev.documents.recipe import Recipe
 from setup_llm_dev.documents.recipe_reading import read_recipe
 from setup_llm_dev.errors import Interrupted, Refused, UsageError
 from setup_llm_dev.host.cancel import Cancel
-from setup_llm_dev.host.world import Host, real_host
+from setup_llm_dev.host.configuration import as_environment, read_surroundings
+from setup_llm_dev.host.world import Host, real_host, with_environment
 from setup_llm_dev.messages import Message, message
 from setup_llm_dev.platforms.registry import current_platform
 from setup_llm_dev.stages.compose import PARTS
@@ -24,6 +27,7 @@ from setup_llm_dev.stages.prepare import Options
 
 DEFAULT_RECIPE = "text-classification"
 _ARCH = {"amd64": "x86_64", "aarch64": "arm64", "AMD64": "x86_64", "ARM64": "arm64"}
+_SAME_SIGNAL_SECONDS = 0.3
 REQUIRABLE = ("ide", "gpu", "model")
 
 
@@ -52,6 +56,7 @@ def open_session(arguments: argparse.Namespace, output: Output) -> Session:
         data=named_folder(arguments.home),
         workspace=named_folder(arguments.workspace),
     )
+    host = with_environment(host, as_environment(read_surroundings(host, layout.config), host.environment))
     _warn_root(host, output)
     return Session(host, output, recipe, layout, _options(arguments))
 
@@ -117,7 +122,17 @@ def _options(arguments: argparse.Namespace) -> Options:
         require=_required(known.get("require")),
         machine=_saved_machine(known.get("machine")),
         assume=known.get("assume"),
+        again=_again(arguments),
     )
+
+
+def _again(arguments: argparse.Namespace) -> str:
+    """For hints and reports: the same recipe on the same folders."""
+    words = ["setup-llm-dev", "apply", arguments.recipe or DEFAULT_RECIPE]
+    for option in ("home", "workspace"):
+        if value := getattr(arguments, option):
+            words += [f"--{option}", value]
+    return shlex.join(words)
 
 
 def _chosen_parts(known: dict[str, Any]) -> frozenset[str]:
@@ -167,11 +182,17 @@ def named_folder(text: str | None) -> Path | None:
 
 
 def _with_signals(cancel: Cancel) -> Cancel:
-    """The first signal asks everybody to stop; a second one ends us at once."""
+    """The first signal asks everybody to stop; a second one ends us at once.
+
+    A terminal or `timeout` may send one signal twice, to us and to our group: that is still the first.
+    """
+    first = 0.0
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        if cancel.is_set():
+        nonlocal first
+        if cancel.is_set() and time.monotonic() - first > _SAME_SIGNAL_SECONDS:
             os._exit(128 + number)
+        first = first or time.monotonic()
         cancel.set(number)
 
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):

@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace, output: "Output") -> int:
         "environment": str(plan.generation.folder),
     }
     output.document(document)
-    _print(document, output, {name: getattr(status, "why", None) for name, status in statuses.items()})
+    _print(document, session.options.again, output, {name: getattr(status, "why", None) for name, status in statuses.items()})
     return 8 if drifted else 0
 
 
@@ -54,7 +54,7 @@ def _row(plan: "Plan", name: str, status: Any) -> dict[str, Any]:
     return {"id": name, "kind": step.kind if step else "", "satisfied": why is None, "why_not": why}
 
 
-def _print(document: dict[str, Any], output: "Output", reasons: dict[str, Message | None]) -> None:
+def _print(document: dict[str, Any], again: str, output: "Output", reasons: dict[str, Message | None]) -> None:
     for row in document["steps"]:
         reason = reasons[row["id"]]
         if reason is None:
@@ -66,6 +66,6 @@ def _print(document: dict[str, Any], output: "Output", reasons: dict[str, Messag
     for name in document["added_packages"]:
         output.sentence(message("  added by hand: {name}", name=name))
     if document["drift"]:
-        output.sentence(message("drift: `setup-llm-dev apply {recipe}` mends it", recipe=document["recipe"]))
+        output.sentence(message("drift: `{command}` mends it", command=again))
     else:
         output.sentence(message("no drift"))

@@ -21,18 +21,24 @@ def configure(parser: argparse.ArgumentParser, _: Callable[[Message], str]) -> N
 def run(arguments: argparse.Namespace, output: "Output") -> int:
     """0 when the run is taken back (or there is none), 9 when something could not be."""
     from setup_llm_dev.cli.session import open_session
-    from setup_llm_dev.host.state import last_run, one_run
+    from setup_llm_dev.host.state import last_run, one_run, standing_runs
+    from setup_llm_dev.stages.sweep import tidy
     from setup_llm_dev.stages.undo import undo
 
     session = open_session(arguments, output)
+    journals = session.layout.journals
+    if not session.host.files.is_dir(journals):
+        return _show([], output, True)
     with one_run(
         session.layout.run_lock,
         wait=not arguments.no_wait,
         cancel=session.host.cancel,
         on_wait=lambda owner: output.say(message("waiting for another run ({owner})", owner=owner)),
     ):
-        memory = last_run(session.layout.journals, session.recipe.name)
-        events = list(undo(session.host, memory)) if memory is not None else []
+        memory = last_run(journals, session.layout.workspace)
+        others = [run for run in standing_runs(journals) if run.workspace != str(session.layout.workspace)]
+        events = list(undo(session.host, memory, others)) if memory is not None else []
+        tidy(session.host, session.layout)
     return _show(events, output, memory is None)
 
 

@@ -24,9 +24,13 @@ class Resources:
         return sha256(self.smoke).hexdigest()
 
 
-def read_resources(task: str) -> Resources:
-    """The same bytes on every machine and at every call, so that their digests can be compared."""
-    return Resources(smoke=smoke_archive(), starter=starter_files(task))
+def read_resources(task: str, *, data: bool = True) -> Resources:
+    """The same bytes on every machine and at every call, so that their digests can be compared.
+
+    data: whether the task's sentences are part of the starter project.
+    """
+    files = starter_files(task)
+    return Resources(smoke_archive(), files if data else tuple(f for f in files if not f[0].startswith("data/")))
 
 
 def smoke_archive(folder: Path = _PACKAGE / "smoke") -> bytes:

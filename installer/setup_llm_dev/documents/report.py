@@ -40,6 +40,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     schema: Literal["report/1"] = "report/1"
     verdict: Verdict
     recipe: str
+    of: Literal["apply", "verify"] = "apply"
     gaps: tuple[Gap, ...] = ()
     notes: tuple[Message, ...] = ()
     steps: tuple[StepOutcome, ...] = ()

@@ -6,6 +6,7 @@ pip's own configuration counts, because that is where a company already names it
 
 import configparser
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 
 _PIP_KEYS = ("index-url", "extra-index-url", "find-links", "cert", "client-cert", "proxy")
+_PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 MIRRORS = ("torch", "pypi", "hub")
 
 
@@ -62,6 +64,18 @@ def read_surroundings(host: Host, config_folder: PurePath) -> Surroundings:
     )
 
 
+def as_environment(surroundings: Surroundings, environment: Mapping[str, str]) -> dict[str, str]:
+    """pip's proxy and certificates by the names that everything else knows; what the user exported goes first."""
+    added: dict[str, str] = {}
+    if surroundings.proxy and not any(environment.get(name) for name in _PROXIES):
+        added |= {"HTTPS_PROXY": surroundings.proxy, "HTTP_PROXY": surroundings.proxy}
+    if surroundings.cert and not environment.get("SSL_CERT_FILE"):
+        added["SSL_CERT_FILE"] = surroundings.cert
+    if surroundings.client_cert and not environment.get("SSL_CLIENT_CERT"):
+        added["SSL_CLIENT_CERT"] = surroundings.client_cert
+    return added
+
+
 def without_credentials(url: str) -> str:
     """The URL as it may be shown: no user name, no password, no query."""
     parts = urlsplit(url)
@@ -71,6 +85,11 @@ def without_credentials(url: str) -> str:
     if parts.port:
         host = f"{host}:{parts.port}"
     return urlunsplit((parts.scheme, host, parts.path, "", ""))
+
+
+def cleaned(text: str) -> str:
+    """Somebody else's words without the credentials in their URLs."""
+    return re.sub(r"(\w+://)[^/\s@]+@", r"\1", text)
 
 
 def with_credentials(url: str, surroundings: Surroundings) -> str:

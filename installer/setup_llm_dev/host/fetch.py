@@ -12,7 +12,7 @@ import requests
 import truststore
 from requests.adapters import HTTPAdapter
 
-from setup_llm_dev.errors import Unreachable
+from setup_llm_dev.errors import Unreachable, UsageError
 from setup_llm_dev.host.cancel import Cancel
 from setup_llm_dev.host.configuration import without_credentials
 from setup_llm_dev.host.files import Files
@@ -31,7 +31,8 @@ class Fetcher:
         self._cancel = cancel
         self._files = files
         self._session = requests.Session()
-        self._session.mount("https://", _SystemCertificates())
+        self._session.mount("https://", _SystemCertificates(environment))
+        self._session.proxies.update(_proxies(environment))
         self._session.headers["User-Agent"] = "setup-llm-dev"
         self._session.max_redirects = 10
 
@@ -119,9 +120,42 @@ class _Again(Exception):
 class _SystemCertificates(HTTPAdapter):
     """Certificates of the system's own store, where a company puts its own authority."""
 
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        super().__init__()
+
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        kwargs["ssl_context"] = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        kwargs["ssl_context"] = self._context()
         super().init_poolmanager(*args, **kwargs)
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        kwargs["ssl_context"] = self._context()
+        return super().proxy_manager_for(*args, **kwargs)
+
+    def _context(self) -> ssl.SSLContext:
+        """With the file that SSL_CERT_FILE names, and the user's own certificate where a company asks for one."""
+        context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        try:
+            if cert := self._environment.get("SSL_CERT_FILE"):
+                context.load_verify_locations(cafile=cert)
+            if client := self._environment.get("SSL_CLIENT_CERT"):
+                context.load_cert_chain(client)
+        except (OSError, ssl.SSLError) as error:
+            raise UsageError(
+                message("the certificate file can't be used: {why}", why=str(error)),
+                hint=message("check SSL_CERT_FILE and `cert` in pip's configuration"),
+            ) from error
+        return context
+
+
+def _proxies(environment: Mapping[str, str]) -> dict[str, str]:
+    """By scheme, from the environment that we were given, which may hold pip's proxy."""
+    found = {}
+    for scheme in ("http", "https"):
+        for name in (f"{scheme}_proxy", f"{scheme.upper()}_PROXY", "all_proxy", "ALL_PROXY"):
+            if environment.get(name):
+                found.setdefault(scheme, environment[name])
+    return found
 
 
 def in_words(error: BaseException, url: str) -> Unreachable:

@@ -17,6 +17,7 @@ from setup_llm_dev.errors import SetupError, SystemRefused
 from setup_llm_dev.messages import Message, message
 
 _CHUNK = 1 << 20
+_TEMPORARY = "setup-llm-dev."
 _FICLONE = 0x40049409  # linux/fs.h
 _FLUSH_SECONDS = 0.7
 
@@ -87,7 +88,9 @@ class Files:
         target = Path(path)
         with _in_words(target):
             target.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+            _drop_stale(target)
+            prefix = f".{target.name}.{os.getpid()}."
+            handle, name = tempfile.mkstemp(prefix=prefix, suffix=".tmp", dir=target.parent)
             try:
                 with os.fdopen(handle, "wb") as stream:
                     stream.write(data)
@@ -230,6 +233,22 @@ class Files:
             yield Path(name)
 
 
+@contextlib.contextmanager
+def temporary() -> Iterator[Path]:
+    """A private folder in the system's place for such; its name says whose it is, see `drop_temporary`."""
+    prefix = f"{_TEMPORARY}{os.getpid()}."
+    with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as name:
+        yield Path(name)
+
+
+def drop_temporary() -> None:
+    """Remove what killed processes of ours left in the system's place for temporary folders."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_TEMPORARY}*.*"):
+        owner = folder.name.removeprefix(_TEMPORARY).partition(".")[0]
+        if owner.isdigit() and _dead(int(owner)) and _is_ours(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def system_error(error: OSError, path: PurePath | str) -> SetupError:
     """An operating-system error in words, exit code 6."""
     if error.errno == errno.ENOSPC:
@@ -250,6 +269,34 @@ def system_error(error: OSError, path: PurePath | str) -> SetupError:
             hint=message("choose another place with --home DIR or --workspace DIR"),
         )
     return SystemRefused(message("{path}: {why}", path=str(path), why=error.strerror or str(error)))
+
+
+def _drop_stale(target: Path) -> None:
+    """Temporary files for this very target whose process is gone: what a kill left."""
+    start = f".{target.name}."
+    for name in os.listdir(target.parent):
+        if name.startswith(start) and name.endswith(".tmp"):
+            owner = name.removeprefix(start).partition(".")[0]
+            if owner.isdigit() and _dead(int(owner)):
+                (target.parent / name).unlink(missing_ok=True)
+
+
+def _dead(process: int) -> bool:
+    """Whether no such process runs. Windows has no harmless way to ask, so there nobody is dead."""
+    if os.name == "nt":
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def _is_ours(folder: Path) -> bool:
+    status = folder.lstat()
+    return stat.S_ISDIR(status.st_mode) and (os.name == "nt" or status.st_uid == os.getuid())
 
 
 def _full(path: PurePath | str) -> Message:

@@ -5,6 +5,7 @@ are ours, and its memory is not. The token goes in on standard input, never in a
 """
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,9 +14,9 @@ from typing import Any
 
 from setup_llm_dev.documents.lock import HubModelLock, ModelFile
 from setup_llm_dev.errors import Corrupt, Refused, SetupError, SystemRefused, Unreachable
-from setup_llm_dev.host.configuration import without_credentials
+from setup_llm_dev.host.configuration import cleaned, without_credentials
 from setup_llm_dev.host.world import Host
-from setup_llm_dev.messages import message
+from setup_llm_dev.messages import Message, message
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
 # Data only: what can run code when it is loaded (pickles, Python files) is not fetched.
@@ -102,7 +103,7 @@ class Hub:
         ours = {
             "HOME": str(self.host.home),
             "HF_HOME": str(self.cache.parent),
-            "HF_ENDPOINT": self.endpoint,
+            "HF_ENDPOINT": without_credentials(self.endpoint),
             "HF_HUB_CACHE": str(self.cache),
             "HF_HUB_DISABLE_TELEMETRY": "1",
             "HF_HUB_DISABLE_UPDATE_CHECK": "1",
@@ -123,6 +124,7 @@ class Hub:
 
     def _error(self, answer: dict[str, Any], job: dict[str, Any]) -> SetupError:
         repository, url = job["repository"], f"{without_credentials(self.endpoint)}/{job['repository']}"
+        why = cleaned(str(answer["text"]))
         match answer["error"]:
             case "gated":
                 return Unreachable(
@@ -144,16 +146,25 @@ class Hub:
                     hint=message("name a branch, a tag or a commit of that model"),
                 )  # fmt: skip
             case "disk":
-                return SystemRefused(message("the model could not be written: {why}", why=answer["text"]))
+                return SystemRefused(message("the model could not be written: {why}", why=why))
             case "size":
                 return Corrupt(message("a file of {repository} is damaged: {why}", repository=repository,
-                                       why=answer["text"]))  # fmt: skip
+                                       why=why))  # fmt: skip
         return Unreachable(
             message("the hub can't be reached at {url}: {why}", url=without_credentials(self.endpoint),
-                    why=answer["text"]),
+                    why=_in_words(answer["text"])),
             url=url, status=answer.get("status"),
             hint=message("check the network, or set HF_ENDPOINT to a mirror of the hub"),
         )  # fmt: skip
+
+
+def _in_words(text: str) -> Message:
+    """The system's own words for a name that nobody knows differ by system and say little."""
+    if re.search(r"Name or service not known|name resolution|nodename nor servname|getaddrinfo failed", text):
+        return message("its name can't be resolved")
+    if "Connection refused" in text or "Errno 111" in text:
+        return message("nothing answers there")
+    return message("{text}", text=text)
 
 
 def wanted(path: str) -> bool:

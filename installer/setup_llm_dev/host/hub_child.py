@@ -66,12 +66,10 @@ def _progress_class() -> type:
             kwargs["disable"] = False
             kwargs["file"] = _Nowhere()
             super().__init__(*args, **kwargs)
-            if self._bytes:
-                counts.expect(self, int(kwargs.get("total") or 0), int(kwargs.get("initial") or 0))
 
         def update(self, n: float | None = 1) -> bool | None:
             if self._bytes and n:
-                counts.add(int(n))
+                counts.add(id(self), int(n), int(self.total or 0))
             return bool(super().update(n))
 
     return Progress
@@ -86,25 +84,24 @@ class _Nowhere:
 
 
 class _Counts:
-    """Bytes done and expected, told at most ten times a second."""
+    """Bytes done and expected, told at most ten times a second.
+
+    huggingface_hub draws the same bytes as one bar or as two (fetched, put together): the one that is ahead counts.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._done = self._total = 0
+        self._done: dict[int, int] = {}
         self._told = 0.0
 
-    def expect(self, _bar: object, total: int, initial: int) -> None:
+    def add(self, bar: int, count: int, total: int) -> None:
         with self._lock:
-            self._total += total
-            self._done += initial
-
-    def add(self, count: int) -> None:
-        with self._lock:
-            self._done += count
-            if time.monotonic() - self._told < 0.1 and self._done < self._total:
+            self._done[bar] = self._done.get(bar, 0) + count
+            done = max(self._done.values())
+            if time.monotonic() - self._told < 0.1 and done < total:
                 return
             self._told = time.monotonic()
-            _tell({"progress": [self._done, self._total]})
+            _tell({"progress": [done, total]})
 
 
 def _failure(error: Exception) -> dict[str, Any]:
@@ -121,7 +118,8 @@ def _failure(error: Exception) -> dict[str, Any]:
     for kind, name in kinds:
         if isinstance(error, kind):
             return {"error": name, "text": text, "status": status}
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+    full = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)
+    if isinstance(error, OSError) and (error.errno in full or error.filename is not None):
         return {"error": "disk", "text": text}
     if "consistency check" in text or "file should be of size" in text.lower():
         return {"error": "size", "text": text}

@@ -2,7 +2,6 @@
 
 import os
 import re
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -11,7 +10,8 @@ from urllib.parse import urlsplit
 import tomli_w
 
 from setup_llm_dev.errors import Corrupt, Refused, SetupError, SystemRefused, Unreachable
-from setup_llm_dev.host.configuration import Surroundings, without_credentials
+from setup_llm_dev.host.files import temporary
+from setup_llm_dev.host.configuration import Surroundings, cleaned, without_credentials
 from setup_llm_dev.host.run import Completed
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import message
@@ -77,11 +77,11 @@ class Uv:
     ) -> None:
         source = (str(pylock),) if verb == "sync" else ("--requirements", str(pylock))
         mode = self._link_mode(target)
-        with tempfile.TemporaryDirectory(prefix="setup-llm-dev.") as folder:
-            (Path(folder) / "pyproject.toml").write_text(_settings(self.surroundings), encoding="utf-8")
+        with temporary() as folder:
+            (folder / "pyproject.toml").write_text(_settings(self.surroundings), encoding="utf-8")
             done = self._run(
                 "pip", verb, *source, *where, "--require-hashes", "--link-mode", mode, "--no-python-downloads",
-                "--no-build", cwd=Path(folder), on_error_line=on_line,
+                "--no-build", cwd=folder, on_error_line=on_line,
             )  # fmt: skip
         if not done.ok:
             raise _installation_error(done)
@@ -168,14 +168,14 @@ def _has_proxy(environment: Mapping[str, str]) -> bool:
 
 
 def _resolution_error(done: Completed) -> SetupError:
-    text = _cleaned(done.stderr)
+    text = cleaned(done.stderr)
     if "No solution found" in text or "no matching distribution" in text.lower():
         return Unsatisfiable(message("{why}", why=_reason(text)))
     return _network_error(text) or Unsatisfiable(message("uv could not resolve: {why}", why=_reason(text)))
 
 
 def _installation_error(done: Completed) -> SetupError:
-    text = _cleaned(done.stderr)
+    text = cleaned(done.stderr)
     if "Hash mismatch" in text or ("hash" in text.lower() and "mismatch" in text.lower()):
         return Corrupt(
             message("a package is not what the lock says: {why}", why=_reason(text)),
@@ -217,11 +217,6 @@ def _network_error(text: str) -> Unreachable | None:
         url=url,
         hint=message("check the network; a mirror can be set in pip's configuration or SETUP_LLM_DEV_MIRRORS_PYPI"),
     )
-
-
-def _cleaned(text: str) -> str:
-    """Without credentials in URLs."""
-    return re.sub(r"(https?://)[^/\s@]+@", r"\1", text)
 
 
 def _reason(text: str) -> str:

@@ -58,6 +58,7 @@ class JournalWriter:
     folder: PurePath
     run: str
     recipe: str
+    workspace: str
     records: dict[str, tuple[str, dict[str, Any]]]  # step id -> kind and record
     files: Files = field(default_factory=Files)
     _open: bool = False
@@ -85,9 +86,12 @@ class JournalWriter:
         if not self._open:
             self.files.make_dir(self.folder)
             self._open = True
-            self.files.append(path, encode_line({"began": self.run, "recipe": self.recipe, "schema": "journal/1"}))
+            self.files.append(path, encode_line(self._head()))
             self.files.flush_dir(self.folder)
         self.files.append(path, encode_line(entry))
+
+    def _head(self) -> dict[str, Any]:
+        return {"began": self.run, "recipe": self.recipe, "workspace": self.workspace, "schema": "journal/1"}
 
 
 @dataclass(frozen=True)
@@ -96,19 +100,22 @@ class RunMemory:
 
     path: Path
     recipe: str
+    workspace: str
     steps: tuple[tuple[str, str, dict[str, Any], dict[str, Any]], ...]  # id, kind, record, receipt
     undone: frozenset[str]
     finished_undo: bool
     notes: tuple[dict[str, Any], ...]
 
 
-def last_run(folder: PurePath, recipe: str | None = None) -> RunMemory | None:
-    """The newest run that changed something and was not undone."""
-    for path in sorted(Path(folder).glob("*.jsonl"), reverse=True):
-        memory = read_run(path)
-        if memory.steps and not memory.finished_undo and recipe in (None, memory.recipe):
-            return memory
-    return None
+def last_run(folder: PurePath, workspace: PurePath) -> RunMemory | None:
+    """The newest run on that workspace that changed something and was not undone."""
+    return next((run for run in standing_runs(folder) if run.workspace == str(workspace)), None)
+
+
+def standing_runs(folder: PurePath) -> tuple[RunMemory, ...]:
+    """Every run that changed something and was not undone, the newest first."""
+    runs = (read_run(path) for path in sorted(Path(folder).glob("*.jsonl"), reverse=True))
+    return tuple(run for run in runs if run.steps and not run.finished_undo)
 
 
 def read_run(path: Path) -> RunMemory:
@@ -119,6 +126,7 @@ def read_run(path: Path) -> RunMemory:
     return RunMemory(
         path=path,
         recipe=next((str(e["recipe"]) for e in entries if "began" in e), ""),
+        workspace=next((str(e.get("workspace", "")) for e in entries if "began" in e), ""),
         steps=steps,
         undone=frozenset(e["undone"] for e in entries if "undone" in e),
         finished_undo=any(e.get("undo") == "finished" for e in entries),

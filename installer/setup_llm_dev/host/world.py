@@ -4,7 +4,7 @@ import os
 import platform as running
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,6 +57,14 @@ def real_host(cancel: Cancel | None = None) -> Host:
         cancel=token,
         fetcher=_fetcher(environment, token, files),
     )
+
+
+def with_environment(host: Host, added: Mapping[str, str]) -> Host:
+    """The same world, where these settings hold as if the user had exported them."""
+    if not added:
+        return host
+    environment = {**host.environment, **added}
+    return replace(host, environment=environment, fetcher=_fetcher(environment, host.cancel, host.files))
 
 
 def _fetcher(environment: Mapping[str, str], cancel: Cancel, files: Files) -> "Callable[[], Fetcher]":

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from setup_llm_dev.components.model import model_step
-from setup_llm_dev.components.pycharm import free_sdk_name, how_to_open
+from setup_llm_dev.components.pycharm import free_sdk_name
 from setup_llm_dev.components.python import Generation, python_steps
 from setup_llm_dev.components.resources import Resources
 from setup_llm_dev.components.smoke import smoke_steps
@@ -51,7 +51,7 @@ def compose(
     ordered = tuple(sorted(steps, key=lambda step: _PHASES.index(step.phase)))
     gaps = tuple(gap for gap in lock.gaps if gap.what in parts)
     if "ide" in parts:
-        gaps += (_ide_gap(layout),)
+        gaps += (_ide_gap(),)
     return Plan(recipe, lock, layout, generation, ordered, gaps)
 
 
@@ -78,13 +78,10 @@ def _steps(
     yield link_step(layout, generation)
 
 
-def _ide_gap(layout: Layout) -> Gap:
-    """Until PyCharm itself is installed by us: what is ready, and what the person does."""
+def _ide_gap() -> Gap:
+    """Until PyCharm itself is installed by us; how to open the project stands among the next steps."""
     return Gap(
         what="ide",
-        why=message(
-            "PyCharm itself is not installed by this version, its project files are ready; {how}",
-            how=how_to_open(layout),
-        ),
+        why=message("this version prepares the project for PyCharm, but does not install PyCharm itself"),
         url="https://www.jetbrains.com/pycharm/download/",
     )

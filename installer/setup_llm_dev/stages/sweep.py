@@ -3,12 +3,14 @@
 from pathlib import Path, PurePath
 
 from setup_llm_dev.documents.layout import Layout
+from setup_llm_dev.host.files import drop_temporary
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.steps.environment import COMPLETE
 
 
 def sweep(host: Host, layout: Layout) -> None:
     """Scratch folders, half-removed trees, temporary files, unfinished generations; only with the run's lock held."""
+    drop_temporary()
     host.files.remove_tree(layout.scratch)
     for folder in (layout.data, layout.environments, layout.models, layout.data / "locks", layout.proofs,
                    layout.data / "programs", *_recipes(host, layout)):  # fmt: skip
@@ -19,6 +21,16 @@ def sweep(host: Host, layout: Layout) -> None:
         for name in host.files.list_dir(recipe):
             if not host.files.is_file(recipe / name / COMPLETE):
                 _remove(host, recipe / name)
+
+
+def tidy(host: Host, layout: Layout) -> None:
+    """After an undo: folders of ours that are empty now, and the place of projects if none is left in it."""
+    sweep(host, layout)
+    for folder in (*_recipes(host, layout), layout.environments, layout.models, layout.proofs, layout.data / "locks",
+                   layout.data / "programs", layout.scratch):  # fmt: skip
+        host.files.remove_empty_dir(folder)
+    if layout.workspace.parent == host.home / "llm-dev":
+        host.files.remove_empty_dir(layout.workspace.parent)
 
 
 def _recipes(host: Host, layout: Layout) -> tuple[PurePath, ...]:

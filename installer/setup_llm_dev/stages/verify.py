@@ -26,6 +26,12 @@ from setup_llm_dev.steps.packages import InstallPackages
 from setup_llm_dev.steps.smoke import RunSmoke, failure
 from setup_llm_dev.steps.step import Unsatisfied
 
+_SUMMARIES = {
+    "packages": message("compare every installed file with its wheel"),
+    "variant": message("look which build torch says it is"),
+    "model": message("compare the files of the model with the lock"),
+}
+
 
 @dataclass
 class Verification:
@@ -37,6 +43,7 @@ class Verification:
     smoke: RunSmoke | None
     plan: Plan | None
     fault: str | None
+    again: str = "setup-llm-dev apply"
     gaps: tuple[Gap, ...] = ()
     _checks: list[Check] = field(default_factory=list)
     _result: dict[str, Any] = field(default_factory=dict)
@@ -49,22 +56,22 @@ class Verification:
         """Raises Refused (3) where there is nothing to check, UsageError (2) for a path that is none."""
         if python is not None:
             foreign = _foreign_smoke(host, recipe, layout, options, Path(python).absolute(), model)
-            return cls(host, recipe, layout, foreign, None, fault)
+            return cls(host, recipe, layout, foreign, None, fault, options.again)
         plan = installed_plan(host, recipe, layout, options)
         found = plan.step("smoke")
         smoke = found if isinstance(found, RunSmoke) else None
         if smoke is not None:
             smoke = replace(smoke, program=_program(host, layout, recipe))
-        return cls(host, recipe, layout, smoke, plan, fault, plan.gaps)
+        return cls(host, recipe, layout, smoke, plan, fault, options.again, plan.gaps)
 
     def events(self) -> Iterator[Event]:
         """Files first, then the build of torch, then the model, then the fine-tune."""
-        for name in ("packages", "variant", "model"):
+        for name, summary in _SUMMARIES.items():
             step = self.plan.step(name) if self.plan else None
             if step is None:
                 continue
             began = time.monotonic()
-            yield Started(step=name, phase="check", summary=step.describe(), why=message("asked for"))
+            yield Started(step=name, phase="check", summary=summary, why=message("asked for"))
             full = isinstance(step, InstallPackages)
             answer = step.prove(self.host, full=True) if full else step.check(self.host)  # type: ignore[attr-defined]
             yield self._settled(name, answer, time.monotonic() - began)
@@ -80,6 +87,7 @@ class Verification:
         return Report(
             verdict="fail" if failed else "partial" if self.gaps else "pass",
             recipe=self.recipe.name,
+            of="verify",
             gaps=self.gaps,
             notes=self._notes(),
             checks=checks,
@@ -93,12 +101,12 @@ class Verification:
 
     def _settled(self, name: str, answer: object, seconds: float) -> Event:
         if isinstance(answer, Unsatisfied):
-            check = Check(id=name, status="fail", measured=str(answer.why), expected="as installed by the lock",
+            check = Check(id=f"{name}-intact", status="fail", measured=str(answer.why), expected="as installed by the lock",
                           cause=f"{name}-drifted", cause_text=answer.why,
-                          hint=message("`setup-llm-dev apply {recipe}` mends it", recipe=self.recipe.name))  # fmt: skip
+                          hint=message("`{command}` mends it", command=self.again))  # fmt: skip
             self._checks.append(check)
             return Failed(step=name, phase="check", seconds=seconds, text=answer.why, exit_code=8)
-        self._checks.append(Check(id=name, status="pass"))
+        self._checks.append(Check(id=f"{name}-intact", status="pass"))
         return Applied(step=name, phase="check", seconds=seconds, receipt={})
 
     def _smoke(self, smoke: RunSmoke) -> Iterator[Event]:

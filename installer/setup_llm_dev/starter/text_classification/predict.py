@@ -1,6 +1,6 @@
 """Let the model judge sentences: once as it was before training, once as it is now.
 
-.venv/bin/python predict.py "The soup was great." "I want my money back."
+.venv/bin/python predict.py "The soup was great." "I would not come here again."
 """
 
 import argparse
@@ -18,7 +18,7 @@ EXAMPLES = [
     "The soup was marvelous.",
     "The soup was disgusting.",
     "We will gladly come again.",
-    "I want my money back.",
+    "I would not come here again.",
 ]
 
 

@@ -11,6 +11,7 @@ Then try it: .venv/bin/python predict.py "The soup was great."
 import argparse
 import json
 import os
+import sys
 from pathlib import Path
 
 # One thread: for a small model several threads only stand in each other's way. A GPU does not care.
@@ -117,6 +118,7 @@ def main() -> None:
         logging_nan_inf_filter=False,  # if something breaks, we want to see it
         save_strategy="no",
         report_to="none",
+        disable_tqdm=not sys.stderr.isatty(),  # progress bars are for people who watch
         bf16=bf16,
         dataloader_pin_memory=torch.cuda.is_available(),
         seed=SEED,
