@@ -1,15 +1,15 @@
 """What can go wrong, one class an exit code (see the table in the README).
 
-    SetupError                1  a bug of ours, when nothing better fits
-    ├── UsageError            2  arguments, recipe, lock or configuration; nothing was touched
-    ├── Refused               3  no build fits, or something that is not ours stands in the way
-    ├── Unreachable           4  a host, proxy, name or certificate; partial bytes are kept
-    ├── Corrupt               5  bytes are not what they should be; nothing of them was installed
-    ├── SystemRefused         6  disk full, permission, read-only, missing program
-    ├── Busy                  7  another run holds the data folder, or PyCharm is running
-    ├── CheckFailed           8  a check ran and said no
-    ├── RollbackIncomplete    9  an undo could not be completed
-    └── Interrupted     128 + n  ended by signal n; the same command goes on
+SetupError                1  a bug of ours, when nothing better fits
+├── UsageError            2  arguments, recipe, lock or configuration; nothing was touched
+├── Refused               3  no build fits, or something that is not ours stands in the way
+├── Unreachable           4  a host, proxy, name or certificate; partial bytes are kept
+├── Corrupt               5  bytes are not what they should be; nothing of them was installed
+├── SystemRefused         6  disk full, permission, read-only, missing program
+├── Busy                  7  another run holds the data folder, or PyCharm is running
+├── CheckFailed           8  a check ran and said no
+├── RollbackIncomplete    9  an undo could not be completed
+└── Interrupted     128 + n  ended by signal n; the same command goes on
 """
 
 from collections.abc import Mapping

@@ -15,9 +15,7 @@ class Message:
     template: str
     arguments: "Mapping[str, str | int | float | Message]"
 
-    def __init__(
-        self, template: str, arguments: "Mapping[str, str | int | float | Message] | None" = None
-    ) -> None:
+    def __init__(self, template: str, arguments: "Mapping[str, str | int | float | Message] | None" = None) -> None:
         object.__setattr__(self, "template", template)
         object.__setattr__(self, "arguments", dict(arguments or {}))
 

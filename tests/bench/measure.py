@@ -80,9 +80,7 @@ def by_hand_uv(folder: Path, whole: Run) -> float:
     python = str(folder / "env" / "bin" / "python")
     began = time.monotonic()
     subprocess.run((binary, "venv", "-q", "-p", sys.executable, str(folder / "env")), env=environment, check=True)
-    subprocess.run(
-        (binary, "pip", "sync", "-q", str(whole.pylock), "--python", python), env=environment, check=True
-    )
+    subprocess.run((binary, "pip", "sync", "-q", str(whole.pylock), "--python", python), env=environment, check=True)
     return time.monotonic() - began
 
 

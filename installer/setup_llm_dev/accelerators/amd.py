@@ -27,14 +27,10 @@ def probe(host: Host) -> tuple[Accelerator, ...]:
 
 def fit(accelerator: Accelerator, offer: Offer, torch: TorchCatalog) -> Refusal | None:
     """Always a refusal: ROCm is for people who ask for it."""
-    fitting = [
-        n for n, r in torch.rocm.items() if r.evidence != "inferred" and accelerator.chip in (None, *r.chips)
-    ]
+    fitting = [n for n, r in torch.rocm.items() if r.evidence != "inferred" and accelerator.chip in (None, *r.chips)]
     return Refusal(
         candidate=offer.name,
-        reason=message(
-            "builds are chosen for NVIDIA, Apple and CPU only, not for {gpu}", gpu=accelerator.name
-        ),
+        reason=message("builds are chosen for NVIDIA, Apple and CPU only, not for {gpu}", gpu=accelerator.name),
         hint=message("ask for one yourself: --torch {variant}", variant=fitting[-1]) if fitting else None,
     )
 

@@ -22,8 +22,6 @@ def fit(accelerator: Accelerator, offer: Offer, torch: TorchCatalog) -> Refusal 
     """Always a refusal: XPU is for people who ask for it."""
     return Refusal(
         candidate=offer.name,
-        reason=message(
-            "builds are chosen for NVIDIA, Apple and CPU only, not for {gpu}", gpu=accelerator.name
-        ),
+        reason=message("builds are chosen for NVIDIA, Apple and CPU only, not for {gpu}", gpu=accelerator.name),
         hint=message("ask for one yourself: --torch {variant}", variant=FAMILY),
     )

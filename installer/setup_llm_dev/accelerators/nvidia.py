@@ -159,9 +159,7 @@ def _unknown(accelerator: Accelerator, offer: Offer, capability: int | None) -> 
     )
 
 
-def _not_driven(
-    accelerator: Accelerator, offer: Offer, torch: TorchCatalog, capability: int
-) -> Refusal | None:
+def _not_driven(accelerator: Accelerator, offer: Offer, torch: TorchCatalog, capability: int) -> Refusal | None:
     driver = _version(accelerator.driver)
     for branch in torch.driver_branches:
         if driver is None or not branch.sm[0] <= capability <= branch.sm[1]:
@@ -200,9 +198,7 @@ def _driver_too_old(accelerator: Accelerator, offer: Offer) -> Refusal | None:
 def _no_code(accelerator: Accelerator, offer: Offer, torch: TorchCatalog, capability: int) -> Refusal | None:
     code, toolkit = offer.code, offer.toolkit
     if code is None or toolkit is None:
-        return Refusal(
-            candidate=offer.name, reason=message("the catalogue does not say which GPUs it has code for")
-        )
+        return Refusal(candidate=offer.name, reason=message("the catalogue does not say which GPUs it has code for"))
     rules = (rule for rule in torch.cubin if rule.code in code.sm)
     if any(rule.runs_on(capability, toolkit) for rule in rules) or any(p <= capability for p in code.ptx):
         return None

@@ -13,9 +13,7 @@ def display_devices(host: Host, vendor: str) -> tuple[str, ...]:
     found = []
     for slot in host.files.list_dir(_TREE):
         folder = _TREE / slot
-        if _read(host, folder / "vendor") == f"0x{vendor}" and _read(host, folder / "class").startswith(
-            _DISPLAY
-        ):
+        if _read(host, folder / "vendor") == f"0x{vendor}" and _read(host, folder / "class").startswith(_DISPLAY):
             found.append(_read(host, folder / "device").removeprefix("0x"))
     return tuple(found)
 

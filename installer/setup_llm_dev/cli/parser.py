@@ -25,9 +25,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(*words, **{"formatter_class": HelpText} | settings)
 
     def error(self, text: str) -> NoReturn:
-        raise UsageError(
-            message("{text}", text=text), hint=message("see `{command} --help`", command=self.prog)
-        )
+        raise UsageError(message("{text}", text=text), hint=message("see `{command} --help`", command=self.prog))
 
 
 def parse(argv: Sequence[str], translate: Translate) -> argparse.Namespace:
@@ -88,9 +86,7 @@ def _common(parser: argparse.ArgumentParser, _: Translate) -> None:
     group.add_argument("-q", "--quiet", action="store_true", help=_(message("say only what went wrong")))
     group.add_argument("-v", "--verbose", action="store_true", help=_(message("say more")))
     group.add_argument("--no-color", action="store_true", help=_(message("no colours (also: NO_COLOR)")))
-    group.add_argument(
-        "--home", metavar="DIR", help=_(message("our data folder (also: SETUP_LLM_DEV_HOME)"))
-    )
+    group.add_argument("--home", metavar="DIR", help=_(message("our data folder (also: SETUP_LLM_DEV_HOME)")))
     group.add_argument("--workspace", metavar="DIR", help=_(message("the project folder to make or adopt")))
     group.add_argument("-y", "--yes", action="store_true", help=_(message("don't ask before starting")))
 

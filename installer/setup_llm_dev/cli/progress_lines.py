@@ -4,6 +4,7 @@ import msgspec
 
 from setup_llm_dev.cli.output import Output
 from setup_llm_dev.cli.quantities import duration, size_text
+from setup_llm_dev.cli.report_names import PARTS
 from setup_llm_dev.cli.widths import one_line, spelled
 from setup_llm_dev.documents.codec import to_plain
 from setup_llm_dev.documents.events import Applied, Began, Event, Failed, Progressed, Skipped, Started, Undone

@@ -32,9 +32,7 @@ def configure(parser: argparse.ArgumentParser, _: Callable[[Message], str]) -> N
     show = verb("show", message("one recipe, merged with what it extends and overridden for this machine"))
     show.add_argument("recipe", metavar="NAME", help=_(message("name of a recipe, or path of a file")))
     check = verb("check", message("judge recipe files: every problem at once, with file and line"))
-    check.add_argument(
-        "recipes", metavar="FILE", nargs="+", help=_(message("path of a file, or name of a recipe"))
-    )
+    check.add_argument("recipes", metavar="FILE", nargs="+", help=_(message("path of a file, or name of a recipe")))
     verb("schema", message("the JSON Schema of a recipe file, for editors"))
 
 
@@ -165,6 +163,4 @@ def _read(name: str, folder: Path) -> "Recipe":
     from setup_llm_dev.documents.recipe_reading import read_recipe
 
     machine = platform.machine().lower()
-    return read_recipe(
-        name, folder=folder, os=_OS.get(sys.platform, "linux"), arch=_ARCH.get(machine, machine)
-    )
+    return read_recipe(name, folder=folder, os=_OS.get(sys.platform, "linux"), arch=_ARCH.get(machine, machine))

@@ -79,8 +79,10 @@ def _verdict(report: Report) -> Message:
     proved = any(check.status == "pass" for check in report.checks)
     if report.of == "verify":
         failed = report.verdict == "fail"
-        return message("A check failed ({time}).", time=took) if failed else message(
-            "Every check passed ({time}).", time=took
+        return (
+            message("A check failed ({time}).", time=took)
+            if failed
+            else message("Every check passed ({time}).", time=took)
         )
     match report.verdict, proved:
         case "fail", _:

@@ -100,9 +100,7 @@ def add_options(parser: argparse.ArgumentParser, _: Callable[[Message], str]) ->
         "--only", nargs="+", choices=PARTS, metavar="PART", help=_(message("only these of: {parts}", parts=_parts()))
     )
     group.add_argument("--skip", nargs="+", choices=PARTS, metavar="PART", help=_(message("all but these")))
-    group.add_argument(
-        "--require", metavar="WHAT,…", help=_(message("ide, gpu, model: a gap there is a failure"))
-    )
+    group.add_argument("--require", metavar="WHAT,…", help=_(message("ide, gpu, model: a gap there is a failure")))
     group.add_argument(
         "--upgrade", action="store_true", help=_(message("make a new lock instead of reusing the one in the project"))
     )

@@ -42,7 +42,12 @@ def run(arguments: argparse.Namespace, output: "Output") -> int:
         "environment": str(plan.generation.folder),
     }
     output.document(document)
-    _print(document, session.options.again, output, {name: getattr(status, "why", None) for name, status in statuses.items()})
+    _print(
+        document,
+        session.options.again,
+        output,
+        {name: getattr(status, "why", None) for name, status in statuses.items()},
+    )
     return 8 if drifted else 0
 
 

@@ -60,5 +60,3 @@ def _show(session: "Session", report: "Report") -> None:
         session.output.event(report)
     else:
         render_report(report, session.output)
-
-

@@ -19,9 +19,7 @@ from setup_llm_dev.steps.step import Step
 from setup_llm_dev.steps.write import WriteFiles
 
 
-def workspace_steps(
-    recipe: Recipe, lock: Lock, pylock: str, layout: Layout, resources: Resources
-) -> tuple[Step, ...]:
+def workspace_steps(recipe: Recipe, lock: Lock, pylock: str, layout: Layout, resources: Resources) -> tuple[Step, ...]:
     """Only missing files are made; our own, in `.setup-llm-dev` and the lock, are kept up to date."""
     own = [("smoke.pyz", resources.smoke)]
     if lock.model is not None:

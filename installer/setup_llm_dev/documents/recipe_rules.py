@@ -36,9 +36,7 @@ def table_problems(table: Mapping[str, Any]) -> Iterator[Problem]:
 Judge = Callable[[TomlPath, Any], Iterator[Problem]]
 
 
-def _struct(
-    kind: type, table: Mapping[str, Any], path: TomlPath, extra: Mapping[str, Judge]
-) -> Iterator[Problem]:
+def _struct(kind: type, table: Mapping[str, Any], path: TomlPath, extra: Mapping[str, Judge]) -> Iterator[Problem]:
     types = get_type_hints(kind)
     for key, value in table.items():
         if key in extra:
@@ -176,9 +174,7 @@ def _when(path: TomlPath, value: Any) -> Iterator[Problem]:
         elif wanted not in WHEN[key]:
             yield Problem(
                 (*path, key),
-                message(
-                    "must be one of {words}, not {value}", words=", ".join(WHEN[key]), value=shown(wanted)
-                ),
+                message("must be one of {words}, not {value}", words=", ".join(WHEN[key]), value=shown(wanted)),
             )
 
 

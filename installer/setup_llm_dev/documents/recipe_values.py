@@ -37,9 +37,7 @@ def variant_problem(value: str) -> Message | None:
     """Why `value` names no build of PyTorch, such as `cuda`; None where it does."""
     if re.fullmatch(VARIANT_PATTERN, value):
         return None
-    return message(
-        "“{value}” is no build; write auto, cpu, mps, xpu, or such as cu130, rocm7.2", value=shown(value)
-    )
+    return message("“{value}” is no build; write auto, cpu, mps, xpu, or such as cu130, rocm7.2", value=shown(value))
 
 
 def shown(value: object) -> str:
@@ -71,21 +69,15 @@ def _specifiers(value: str) -> Message | None:
     try:
         empty = not list(SpecifierSet(value))
     except InvalidSpecifier:
-        return message(
-            "“{value}” is no version range; write such as >=3.10,<3.15 or ==2.13.*", value=shown(value)
-        )
+        return message("“{value}” is no version range; write such as >=3.10,<3.15 or ==2.13.*", value=shown(value))
     return message("must not be empty; write such as >=2.6") if empty else None
 
 
 def _requirement(value: str) -> Message | None:
     if value.lstrip().startswith("-"):
-        return message(
-            "“{value}” is an option; only names and versions of packages can stand here", value=shown(value)
-        )
+        return message("“{value}” is an option; only names and versions of packages can stand here", value=shown(value))
     if "://" in value or "@" in value or re.match(r"[\w+]+:", value):
-        return message(
-            "“{value}” is an address; packages come from the configured index by name", value=shown(value)
-        )
+        return message("“{value}” is an address; packages come from the configured index by name", value=shown(value))
     try:
         requirement = Requirement(value)
     except (InvalidRequirement, RecursionError):
@@ -140,9 +132,7 @@ def _dataset(value: str) -> Message | None:
     if scheme in ("hf", "path", "url"):
         return message("data from {scheme}: can't be had in this version; only builtin: can", scheme=scheme)
     if scheme != "builtin":
-        return message(
-            "“{value}” is no data set; write such as builtin:{name}", value=shown(value), name=DATASETS[0]
-        )
+        return message("“{value}” is no data set; write such as builtin:{name}", value=shown(value), name=DATASETS[0])
     return _one_of(name, DATASETS)
 
 
@@ -158,9 +148,7 @@ def _budget(value: int) -> Message | None:
     low, high = BUDGET_SECONDS
     if low <= value <= high:
         return None
-    return message(
-        "must be from {low} to {high} seconds, not {value}", low=low, high=high, value=shown(value)
-    )
+    return message("must be from {low} to {high} seconds, not {value}", low=low, high=high, value=shown(value))
 
 
 def _learning_rate(value: float) -> Message | None:

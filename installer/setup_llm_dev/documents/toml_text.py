@@ -16,9 +16,7 @@ TomlPath = tuple[str | int, ...]
 
 # Raw text may hold tabs and newlines; a value may not. Both are refused anything that steers a terminal or
 # makes text read otherwise than it is: C0 and C1 controls, bidirectional marks, invisible separators, tags.
-_STEERING = (
-    r"\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f"
-)
+_STEERING = r"\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f"
 STEERING_IN_TEXT = re.compile(rf"[\x00-\x08\x0b-\x1f\x7f-\x9f{_STEERING}]")
 STEERING_IN_VALUE = re.compile(rf"[\x00-\x1f\x7f-\x9f{_STEERING}]")
 

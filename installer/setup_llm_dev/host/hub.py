@@ -152,7 +152,7 @@ class Hub:
                                        why=why))  # fmt: skip
         return Unreachable(
             message("the hub can't be reached at {url}: {why}", url=without_credentials(self.endpoint),
-                    why=_in_words(answer["text"])),
+                    why=_in_words(why)),
             url=url, status=answer.get("status"),
             hint=message("check the network, or set HF_ENDPOINT to a mirror of the hub"),
         )  # fmt: skip

@@ -137,9 +137,7 @@ def _measure(root: str, path: str, recorded: str, size: str) -> InstalledFile | 
         return Difference(relative, "missing")
     if digest is not None and recorded != "sha256=" + _urlsafe(digest):
         return Difference(relative, "empty" if status.st_size == 0 and size not in ("", "0") else "changed")
-    return InstalledFile(
-        relative, digest.hex() if digest else None, status.st_size, status.st_mtime_ns, status.st_ino
-    )
+    return InstalledFile(relative, digest.hex() if digest else None, status.st_size, status.st_mtime_ns, status.st_ino)
 
 
 def _digest(path: str, size: int) -> bytes:

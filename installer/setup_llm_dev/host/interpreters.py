@@ -125,9 +125,7 @@ def _problem(answer: dict[str, object], arch: str) -> Message | None:
     if "failure" in answer:
         return message("it does not run: {why}", why=str(answer["failure"]))
     if answer.get("implementation") != "CPython":
-        return message(
-            "it is {implementation}, not CPython", implementation=str(answer.get("implementation"))
-        )
+        return message("it is {implementation}, not CPython", implementation=str(answer.get("implementation")))
     if answer.get("bits") != 64:
         return message("it is a 32-bit Python; PyTorch has 64-bit builds only")
     if answer.get("free_threaded"):

@@ -89,9 +89,7 @@ class RecordedPrograms(Programs):
         command = tuple(str(a) for a in argv)
         answer = self._answers.get(_without_scripts(command))
         if answer is None:
-            raise SystemRefused(
-                message("could not start {program}: {why}", program=command[0], why="not recorded")
-            )
+            raise SystemRefused(message("could not start {program}: {why}", program=command[0], why="not recorded"))
         code = None if answer.get("timed_out") else int(answer.get("code", 0))
         return Completed(command, code, answer.get("stdout", ""), answer.get("stderr", ""))
 

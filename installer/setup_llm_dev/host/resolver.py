@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import tomli_w
 
 from setup_llm_dev.errors import Corrupt, Refused, SetupError, SystemRefused, Unreachable
-from setup_llm_dev.host.files import temporary
 from setup_llm_dev.host.configuration import Surroundings, cleaned, without_credentials
+from setup_llm_dev.host.files import temporary
 from setup_llm_dev.host.run import Completed
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import message
@@ -39,9 +39,7 @@ class Uv:
     host: Host
     surroundings: Surroundings
 
-    def resolve(
-        self, project: str, interpreter: PurePath, folder: Path, name: str, *, alone: bool = False
-    ) -> str:
+    def resolve(self, project: str, interpreter: PurePath, folder: Path, name: str, *, alone: bool = False) -> str:
         """A PEP 751 lock, as text, of the generated pyproject `project` for one interpreter.
 
         `alone`: without what the named packages depend on. Raises Unsatisfiable (3), Unreachable (4).
@@ -100,9 +98,7 @@ class Uv:
             return Path(environment.get("LOCALAPPDATA") or self.host.home / "AppData" / "Local") / "uv" / "cache"
         return Path(environment.get("XDG_CACHE_HOME") or self.host.home / ".cache") / "uv"
 
-    def _run(
-        self, *argv: str | PurePath, cwd: Path, on_error_line: Callable[[str], None] | None = None
-    ) -> Completed:
+    def _run(self, *argv: str | PurePath, cwd: Path, on_error_line: Callable[[str], None] | None = None) -> Completed:
         return self.host.programs.run(
             (find_uv(), *argv, "--no-progress", "--color", "never"),
             environment=self.environment() | self._settings_of_user(cwd),

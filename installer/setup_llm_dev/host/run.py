@@ -75,7 +75,8 @@ class Programs:
         """Run to the end. `timeout` seconds, then the whole process group is ended (`code` is None).
 
         `on_line` gets each line of standard output as it comes, `on_error_line` of standard error. What goes beyond
-        `limit` bytes on either stream is dropped, and lines longer than that come in pieces. A `tied` child ends when we are killed (Linux).
+        `limit` bytes on either stream is dropped, and lines longer than that come in pieces. A `tied` child ends when
+        we are killed (Linux).
         Raises SystemRefused when the program can't be started, Interrupted when cancelled.
         """
         command = tuple(str(a) for a in argv)

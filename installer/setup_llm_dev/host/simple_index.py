@@ -46,9 +46,7 @@ def offered(host: Host, index: str, project: str, *, flat: bool, timeout: float 
     return tuple(wheels)
 
 
-def links(
-    host: Host, index: str, project: str, *, flat: bool, timeout: float = 5.0
-) -> tuple[Link, ...]:
+def links(host: Host, index: str, project: str, *, flat: bool, timeout: float = 5.0) -> tuple[Link, ...]:
     """Every file that the page of `project` names (a flat page names files of other projects too)."""
     return tuple(_read(host, index, canonicalize_name(project), flat, timeout))
 

@@ -18,9 +18,7 @@ _POLL_SECONDS = 0.2
 
 
 @contextlib.contextmanager
-def one_run(
-    lock_file: PurePath, *, wait: bool, cancel: Cancel, on_wait: Callable[[str], None]
-) -> Iterator[None]:
+def one_run(lock_file: PurePath, *, wait: bool, cancel: Cancel, on_wait: Callable[[str], None]) -> Iterator[None]:
     """Hold the data folder; a second run waits and says for whom, or raises Busy (7) at once with `wait=False`."""
     from filelock import FileLock, Timeout
 
@@ -156,5 +154,3 @@ def _owner(path: Path) -> str:
 def run_name(now: Any) -> str:
     """Sorts by time; the process id keeps two runs of one second apart."""
     return f"{now:%Y%m%dT%H%M%S%fZ}-{os.getpid()}"
-
-

@@ -106,9 +106,7 @@ def _libc(host: Host) -> str | None:
 def _cpu(host: Host) -> tuple[str | None, int]:
     text = host.files.read_text(PurePath("/proc/cpuinfo")) or ""
     model = re.search(r"^(?:model name|Model)\s*: (.+)$", text, re.MULTILINE)
-    return (model[1].strip() if model else None), max(
-        1, len(re.findall(r"^processor\s*:", text, re.MULTILINE))
-    )
+    return (model[1].strip() if model else None), max(1, len(re.findall(r"^processor\s*:", text, re.MULTILINE)))
 
 
 def _memory(host: Host) -> int | None:
@@ -165,9 +163,7 @@ def _findings(host: Host, libc: str | None) -> tuple[Finding, ...]:
             found.append(
                 Finding(
                     id="sudo-home",
-                    text=message(
-                        "sudo runs this as root in the home of another user: {home}", home=str(host.home)
-                    ),
+                    text=message("sudo runs this as root in the home of another user: {home}", home=str(host.home)),
                     hint=message("run the command without sudo"),
                 )
             )
@@ -175,9 +171,7 @@ def _findings(host: Host, libc: str | None) -> tuple[Finding, ...]:
 
 
 def _user_id(host: Host) -> int | None:
-    told = re.search(
-        r"^Uid:\s*\d+\s+(\d+)", host.files.read_text(PurePath("/proc/self/status")) or "", re.MULTILINE
-    )
+    told = re.search(r"^Uid:\s*\d+\s+(\d+)", host.files.read_text(PurePath("/proc/self/status")) or "", re.MULTILINE)
     return int(told[1]) if told else None
 
 

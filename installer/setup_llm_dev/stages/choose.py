@@ -205,9 +205,7 @@ def _with_doubt(fit: _Fit) -> _Fit:
 def _builds(fit: _Fit, index_root: str) -> Iterable[Build]:
     """The labelled wheel of the variant's index, then the unlabelled one where that is known to be it."""
     offer = fit.offer
-    shape = Build(
-        release=offer.release, variant=offer.variant, label="", index="", pythons=offer.pythons, why=fit.why
-    )
+    shape = Build(release=offer.release, variant=offer.variant, label="", index="", pythons=offer.pythons, why=fit.why)
     if offer.variant != _UNLABELLED_ONLY:
         labelled = {"label": offer.variant, "index": f"{index_root}/{offer.variant}"}
         yield msgspec.structs.replace(shape, **labelled)

@@ -42,12 +42,8 @@ def _findings(host: Host) -> tuple[Finding, ...]:
         found.append(
             Finding(
                 id="ld-library-path",
-                text=message(
-                    "LD_LIBRARY_PATH holds another CUDA in {folder}; it is ignored here", folder=folder
-                ),
-                hint=message(
-                    "take it out of LD_LIBRARY_PATH before you use PyTorch: import torch can fail with it"
-                ),
+                text=message("LD_LIBRARY_PATH holds another CUDA in {folder}; it is ignored here", folder=folder),
+                hint=message("take it out of LD_LIBRARY_PATH before you use PyTorch: import torch can fail with it"),
             )
         )
     if host.environment.get("PYTHONPATH"):

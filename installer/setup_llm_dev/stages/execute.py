@@ -125,20 +125,14 @@ class _Runner:
         receipt = step.apply(self._host, self._progress(step))
         after = step.check(self._host)
         if not isinstance(after, Satisfied):
-            raise SetupError(
-                message("step {step} ended, but is not satisfied: {why}", step=step.id, why=after.why)
-            )
+            raise SetupError(message("step {step} ended, but is not satisfied: {why}", step=step.id, why=after.why))
         seconds = time.monotonic() - began
-        self._events.put(
-            Applied(step=step.id, phase=step.phase, seconds=seconds, receipt=receipt, at=self._at())
-        )
+        self._events.put(Applied(step=step.id, phase=step.phase, seconds=seconds, receipt=receipt, at=self._at()))
 
     def _progress(self, step: Step) -> Progress:
         def tell(done: float | None, total: float | None, unit: str, text: Message | None = None) -> None:
             self._host.cancel.raise_if_set()
-            self._events.put(
-                Progressed(step=step.id, done=done, total=total, unit=unit, text=text, at=self._at())
-            )
+            self._events.put(Progressed(step=step.id, done=done, total=total, unit=unit, text=text, at=self._at()))
 
         return tell
 

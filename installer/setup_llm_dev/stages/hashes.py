@@ -15,9 +15,7 @@ from setup_llm_dev.host.world import Host
 from setup_llm_dev.stages.project import TORCH_FAMILY, TorchSource
 
 
-def complete(
-    pylock: str, host: Host, source: TorchSource, surroundings: Surroundings
-) -> tuple[str, tuple[str, ...]]:
+def complete(pylock: str, host: Host, source: TorchSource, surroundings: Surroundings) -> tuple[str, tuple[str, ...]]:
     """The lock with a sha256 for every wheel, and the names of packages whose index told none.
 
     Where the resolver left one out, the index's own word is taken, else the bytes are hashed: whoever reads the

@@ -104,9 +104,7 @@ def pin(request: Request, choices: Choices) -> Pinned:
 # torch and the packages -----------------------------------------------------------------------------------
 
 
-def _resolve_first(
-    request: Request, choices: Choices
-) -> tuple[Build, TorchSource, Interpreter, str, list[Message]]:
+def _resolve_first(request: Request, choices: Choices) -> tuple[Build, TorchSource, Interpreter, str, list[Message]]:
     asked = _Asked(request)
     by_path = {interpreter.path: interpreter for interpreter in request.machine.interpreters}
     skipped: list[Message] = []
@@ -227,9 +225,7 @@ def _refuse_silent_indexes(request: Request) -> None:
             links(request.host, index, "pip", flat=False)
 
 
-def _packages(
-    request: Request, pylock: str, source: TorchSource, unhashed: tuple[str, ...]
-) -> PackagesLock:
+def _packages(request: Request, pylock: str, source: TorchSource, unhashed: tuple[str, ...]) -> PackagesLock:
     facts = read_pylock(pylock, request.host)
     sources = [without_credentials(source.url)] if source.url else []
     sources += [without_credentials(u) for u in request.surroundings.extra_indexes]

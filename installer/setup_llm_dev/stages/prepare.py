@@ -71,9 +71,7 @@ class Prepared:
         return all(isinstance(status, Satisfied) for status in self.statuses.values())
 
 
-def prepare(
-    host: Host, recipe: Recipe, layout: Layout, options: Options, say: Callable[[Message], None]
-) -> Prepared:
+def prepare(host: Host, recipe: Recipe, layout: Layout, options: Options, say: Callable[[Message], None]) -> Prepared:
     """Raises UsageError (2), Refused (3), Unreachable (4), SystemRefused (6) before anything was changed."""
     link_step(layout, Generation(layout.environments, layout.data, "")).refuse_foreign(host)
     surroundings = read_surroundings(host, layout.config)
@@ -95,9 +93,7 @@ def prepare(
     return Prepared(plan, machine, statuses, (*surroundings.used, *notes), stored is None)
 
 
-def stored_lock(
-    host: Host, layout: Layout, recipe: Recipe, options: Options
-) -> tuple[Lock, str] | None:
+def stored_lock(host: Host, layout: Layout, recipe: Recipe, options: Options) -> tuple[Lock, str] | None:
     """The workspace's lock and its pylock, if they answer this recipe and these options; UsageError if damaged."""
     text = host.files.read_text(layout.lock_file)
     if text is None:
@@ -150,9 +146,7 @@ def catalogue() -> "Catalog":
     return read_catalog(manifests_folder() / "catalog")
 
 
-def choices_for(
-    recipe: Recipe, machine: Machine, options: Options, catalog: "Catalog | None" = None
-) -> Choices:
+def choices_for(recipe: Recipe, machine: Machine, options: Options, catalog: "Catalog | None" = None) -> Choices:
     """`choose`, by default on the catalogue that ships with us."""
     from setup_llm_dev.stages.choose import choose
 
@@ -218,7 +212,8 @@ def _pin_now(
         raise no_build(choices)
     request = Request(
         host=host, machine=machine, recipe=recipe, recipe_digest=digest(recipe), request_digest=options.digest,
-        layout=layout, surroundings=surroundings, say=say, again=options.again, models=catalog.models, with_model="model" in options.parts,
+        layout=layout, surroundings=surroundings, say=say, again=options.again, models=catalog.models,
+        with_model="model" in options.parts,
     )  # fmt: skip
     pinned = pin(request, choices)
     return pinned.lock, pinned.pylock, machine, pinned.interpreter
@@ -307,9 +302,7 @@ def _refuse_gaps(plan: Plan, options: Options) -> None:
                 hint=message("install PyCharm yourself and leave out the requirement, or --skip ide"),
             )
         if gap.what in required:
-            raise Unreachable(
-                message("{what} is required, but: {why}", what=gap.what, why=gap.why), url=gap.url or ""
-            )
+            raise Unreachable(message("{what} is required, but: {why}", what=gap.what, why=gap.why), url=gap.url or "")
     if "gpu" in options.require and plan.lock.torch.variant == "cpu":
         raise Refused(
             message("a GPU is required, but the build that fits this machine is for the CPU"),

@@ -21,9 +21,7 @@ class TorchSource:
     default: bool = False
 
 
-def project_text(
-    recipe: Recipe, build: Build, source: TorchSource, surroundings: Surroundings, python: str
-) -> str:
+def project_text(recipe: Recipe, build: Build, source: TorchSource, surroundings: Surroundings, python: str) -> str:
     """TOML of a project that asks for torch at `==VERSION+LABEL` from `source`, and for the recipe's packages."""
     feature = ".".join(python.split(".")[:2])
     requires = [f"torch=={build.version}", *recipe.packages.requires, "pip"]

@@ -13,9 +13,7 @@ def no_interpreter(machine: Machine, recipe: Recipe, usable: tuple[Interpreter, 
     if usable:
         return ()
     found = ", ".join(i.version for i in machine.interpreters if i.version) or "-"
-    reason = message(
-        "no installed Python satisfies {wanted}; found {found}", wanted=recipe.python.version, found=found
-    )
+    reason = message("no installed Python satisfies {wanted}; found {found}", wanted=recipe.python.version, found=found)
     hint = message("install one that does, or name it with --python PATH")
     return (Refusal(candidate="python", reason=reason, hint=hint),)
 
@@ -56,19 +54,13 @@ def unpublished(
     return (*_not_for_platform(machine, missing, tuple(newest)), *_not_in_releases(recipe, outside, newest))
 
 
-def _not_for_platform(
-    machine: Machine, missing: list[str], published: tuple[str, ...]
-) -> tuple[Refusal, ...]:
+def _not_for_platform(machine: Machine, missing: list[str], published: tuple[str, ...]) -> tuple[Refusal, ...]:
     if not missing:
         return ()
     reason = message("is not published for {platform}", platform=f"{machine.os} {machine.arch}")
     if not published:
         return (Refusal(candidate="torch", reason=reason),)
-    hint = (
-        message("published for it are {variants}", variants=", ".join(published))
-        if len(missing) == 1
-        else None
-    )
+    hint = message("published for it are {variants}", variants=", ".join(published)) if len(missing) == 1 else None
     return (Refusal(candidate=", ".join(missing), reason=reason, hint=hint),)
 
 
@@ -76,9 +68,7 @@ def _not_in_releases(recipe: Recipe, outside: list[str], newest: dict[str, str])
     if not outside:
         return ()
     reason = message("is not published in a release that satisfies {wanted}", wanted=recipe.torch.version)
-    hint = message(
-        "the newest release with {variant} is {release}", variant=outside[0], release=newest[outside[0]]
-    )
+    hint = message("the newest release with {variant} is {release}", variant=outside[0], release=newest[outside[0]])
     return (Refusal(candidate=", ".join(outside), reason=reason, hint=hint if len(outside) == 1 else None),)
 
 

@@ -15,14 +15,14 @@ from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 from setup_llm_dev.steps.registry import step_of
 
-
 _SHARED = ("packages", "pylock", "model", "smoke-program", "smoke")
 
 
 def undo(host: Host, memory: RunMemory, others: Sequence[RunMemory] = ()) -> Iterator[Event]:
     """Take back every step of a run, the last one first; a step that can't be undone does not stop the others.
 
-    What other workspaces still use, by `others` (their runs that stand), stays and is named. Each is noted in the journal, so that an interrupted undo goes on where it ended.
+    What other workspaces still use, by `others` (their runs that stand), stays and is named. Each is noted in the
+    journal, so that an interrupted undo goes on where it ended.
     """
     failures = 0
     drop_torn_tail(memory.path, host.files)

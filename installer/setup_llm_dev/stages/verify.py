@@ -101,8 +101,8 @@ class Verification:
 
     def _settled(self, name: str, answer: object, seconds: float) -> Event:
         if isinstance(answer, Unsatisfied):
-            check = Check(id=f"{name}-intact", status="fail", measured=str(answer.why), expected="as installed by the lock",
-                          cause=f"{name}-drifted", cause_text=answer.why,
+            check = Check(id=f"{name}-intact", status="fail", measured=str(answer.why),
+                          expected="as installed by the lock", cause=f"{name}-drifted", cause_text=answer.why,
                           hint=message("`{command}` mends it", command=self.again))  # fmt: skip
             self._checks.append(check)
             return Failed(step=name, phase="check", seconds=seconds, text=answer.why, exit_code=8)

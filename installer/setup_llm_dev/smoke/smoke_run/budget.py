@@ -48,9 +48,7 @@ def padded_length(longest: int) -> int:
     return max(SHORTEST, min(LONGEST, rounded))
 
 
-def choose_plan(
-    cost: StepCost, seconds_left: float, length: int, max_steps: int | None = None
-) -> TrainingPlan:
+def choose_plan(cost: StepCost, seconds_left: float, length: int, max_steps: int | None = None) -> TrainingPlan:
     """The best training that ends within `seconds_left`, else the least one, marked as not fitting.
 
     Steps are given up before length, because a cut sentence can lose the word that matters.

@@ -19,17 +19,13 @@ CAUSES: dict[str, Cause] = {
     "non-finite-gradient": Cause(
         "a gradient was NaN or infinite", "try fp32 and a smaller learning rate; check the GPU and its driver"
     ),
-    "zero-loss": Cause(
-        "a loss was exactly 0.0, which a NaN can hide behind", "check the labels and the weights"
-    ),
+    "zero-loss": Cause("a loss was exactly 0.0, which a NaN can hide behind", "check the labels and the weights"),
     "no-step-ran": Cause("no optimizer step was taken", "read the log of this run for the reason"),
     "no-parameter-moved": Cause(
         "training changed no parameter",
         "the learning rate is 0, or the optimizer is not attached to the model",
     ),
-    "some-parameters-stuck": Cause(
-        "some parameters never changed", "a layer is frozen or takes no part in the loss"
-    ),
+    "some-parameters-stuck": Cause("some parameters never changed", "a layer is frozen or takes no part in the loss"),
     "updates-skipped": Cause(
         "fewer optimizer updates were applied than planned",
         "repair a loss or gradient that is not finite first; use bf16 or fp32 instead of fp16",
@@ -76,20 +72,14 @@ CAUSES: dict[str, Cause] = {
     "device-unavailable": Cause(
         "the device that was asked for can't be used", "check the GPU driver, or ask for the CPU build"
     ),
-    "device-not-used": Cause(
-        "training did not run on the expected device", "check the GPU driver and the torch build"
-    ),
+    "device-not-used": Cause("training did not run on the expected device", "check the GPU driver and the torch build"),
     "device-unsupported": Cause(
         "this torch build has no code for this GPU", "choose a torch build made for the GPU's generation"
     ),
     "out-of-memory": Cause("the memory was not enough", "close other programs, or choose a smaller model"),
     "disk-full": Cause("the disk is full", "free some space and run again"),
-    "not-permitted": Cause(
-        "a file or folder may not be read or written", "check the owner of the folders named above"
-    ),
-    "import-failed": Cause(
-        "a library could not be imported", "run setup-llm-dev again: it repairs the environment"
-    ),
+    "not-permitted": Cause("a file or folder may not be read or written", "check the owner of the folders named above"),
+    "import-failed": Cause("a library could not be imported", "run setup-llm-dev again: it repairs the environment"),
     "file-missing": Cause("a file is missing", "run setup-llm-dev again: it repairs what is missing"),
     "data-invalid": Cause(
         "the labelled data can't be used", 'each line must be a JSON object with the keys "text" and "label"'
@@ -100,9 +90,7 @@ CAUSES: dict[str, Cause] = {
         "even the shortest useful training takes longer than the budget",
         "raise smoke.budget_seconds in the recipe",
     ),
-    "earlier-failure": Cause(
-        "an earlier step failed, so this was not checked", "repair the earlier failure first"
-    ),
+    "earlier-failure": Cause("an earlier step failed, so this was not checked", "repair the earlier failure first"),
     "fault-not-caught": Cause(
         "a deliberate fault was put in and no check saw it", "this is a defect of the smoke: please report it"
     ),
@@ -152,8 +140,4 @@ def cause_of(error: BaseException, phase: str) -> str:
     for name, cause in ERROR_CLASSES:
         if name in classes:
             return cause
-    return (
-        "model-unreadable"
-        if phase == "load" and isinstance(error, OSError | ValueError)
-        else "unexpected-error"
-    )
+    return "model-unreadable" if phase == "load" and isinstance(error, OSError | ValueError) else "unexpected-error"

@@ -54,9 +54,7 @@ def _name(torch: Any, kind: str) -> str:
 
 def _precision(torch: Any, kind: str) -> str:
     # on ROCm the capability numbers mean other things, so fp32 is the safe answer there
-    native = (
-        kind == "cuda" and not torch.version.hip and torch.cuda.get_device_capability(0) >= BF16_CAPABILITY
-    )
+    native = kind == "cuda" and not torch.version.hip and torch.cuda.get_device_capability(0) >= BF16_CAPABILITY
     return "bf16" if native else "fp32"
 
 

@@ -28,9 +28,7 @@ def encode_corpus(
     )
 
 
-def _encode(
-    torch: Any, tokenizer: Any, samples: Sequence[Sample], labels: Sequence[str], length: int
-) -> list[Encoded]:
+def _encode(torch: Any, tokenizer: Any, samples: Sequence[Sample], labels: Sequence[str], length: int) -> list[Encoded]:
     texts = [sample.text for sample in samples]
     table = tokenizer(texts, padding="max_length", truncation=True, max_length=length, return_tensors="pt")
     numbers = torch.tensor([labels.index(sample.label) for sample in samples])

@@ -37,6 +37,4 @@ def all_logits(torch: Any, model: Any, rows: Sequence[Encoded]) -> Any:
     model.eval()
     with torch.no_grad():
         batches = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
-        return torch.cat(
-            [model(**batch_on(torch, batch, model.device)).logits.float().cpu() for batch in batches]
-        )
+        return torch.cat([model(**batch_on(torch, batch, model.device)).logits.float().cpu() for batch in batches])

@@ -55,9 +55,7 @@ def judge_variant(measured: str, expected: str | None) -> Check:
     return judge("variant", same, measured, expected, "variant-differs")
 
 
-def judge_device(
-    expected: str, places: Mapping[str, Sequence[str]], grown: int | None, model_bytes: int
-) -> Check:
+def judge_device(expected: str, places: Mapping[str, Sequence[str]], grown: int | None, model_bytes: int) -> Check:
     """Parameters, gradients and optimizer state must all have been on `expected` and nowhere else.
 
     `grown` is by how many bytes the device's memory grew when the model was moved there, None on a CPU.
@@ -151,9 +149,7 @@ def judge_quality(before: Scores, after: Scores, own_data: bool) -> Check:
         return Check("quality", "pass", measured, expected)
     if own_data and better:
         return Check("quality", "warn", measured, expected, "quality-below-floor")
-    return Check(
-        "quality", "fail", measured, expected, "no-better-than-before" if floor else "quality-below-floor"
-    )
+    return Check("quality", "fail", measured, expected, "no-better-than-before" if floor else "quality-below-floor")
 
 
 def judge_reload(largest_difference: float, unequal: Sequence[str], exact: bool) -> Check:
@@ -169,6 +165,4 @@ def judge_budget(training_seconds: float, fits: bool, seconds_left: float) -> Ch
     """Slowness is never a failure, only worth saying."""
     status: Status = "pass" if fits else "warn"
     expected = f"training planned for at most {max(seconds_left, 0):.0f} s"
-    return Check(
-        "budget", status, {"training_seconds": training_seconds}, expected, None if fits else "over-budget"
-    )
+    return Check("budget", status, {"training_seconds": training_seconds}, expected, None if fits else "over-budget")

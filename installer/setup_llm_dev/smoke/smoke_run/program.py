@@ -46,22 +46,14 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="smoke.pyz", description="Prove this environment by a small fine-tune."
-    )
+    parser = argparse.ArgumentParser(prog="smoke.pyz", description="Prove this environment by a small fine-tune.")
     beside = Path(sys.argv[0]).resolve().parent / "smoke.json"
-    parser.add_argument(
-        "--job", type=Path, default=beside, help="job file (default: smoke.json beside this program)"
-    )
+    parser.add_argument("--job", type=Path, default=beside, help="job file (default: smoke.json beside this program)")
     parser.add_argument("--fault", choices=FAULTS, help="break the run on purpose, to see that it is caught")
     parser.add_argument("--max-steps", type=int, help="train at most so many steps")
     form = parser.add_mutually_exclusive_group()
-    form.add_argument(
-        "--plain", action="store_true", default=None, help="readable lines (default on a terminal)"
-    )
-    form.add_argument(
-        "--json", dest="plain", action="store_false", default=None, help="one JSON object a line"
-    )
+    form.add_argument("--plain", action="store_true", default=None, help="readable lines (default on a terminal)")
+    form.add_argument("--json", dest="plain", action="store_false", default=None, help="one JSON object a line")
     return parser
 
 

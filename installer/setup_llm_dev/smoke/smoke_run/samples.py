@@ -44,9 +44,7 @@ def corpus(train: tuple[Sample, ...], evaluation: tuple[Sample, ...], own: bool)
     """Join two splits; every label must occur in both and there must be at least two."""
     labels = tuple(sorted({sample.label for sample in train}))
     if len(labels) < 2:
-        raise CauseError(
-            "data-invalid", f"the training data has {len(labels)} label(s), at least 2 are needed"
-        )
+        raise CauseError("data-invalid", f"the training data has {len(labels)} label(s), at least 2 are needed")
     strange = {sample.label for sample in evaluation} - set(labels)
     if strange:
         raise CauseError("data-invalid", f"labels never seen in training: {', '.join(sorted(strange))}")

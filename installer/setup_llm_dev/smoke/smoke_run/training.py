@@ -64,9 +64,7 @@ def time_one_step(torch: Any, model: Any, rows: Sequence[Encoded], device: Devic
     """Measure one step without changing the model: gradients are dropped, the update is made on a copy."""
     batch = batch_on(torch, rows[:TIMED_SENTENCES], model.device)
     model.train()
-    _forward_and_backward_seconds(
-        torch, model, batch, device
-    )  # the first one sets things up and is no measure
+    _forward_and_backward_seconds(torch, model, batch, device)  # the first one sets things up and is no measure
     seconds = _forward_and_backward_seconds(torch, model, batch, device)
     return StepCost(seconds / batch["input_ids"].numel(), _update_seconds(torch, model, device))
 
@@ -128,9 +126,7 @@ def training_arguments(
     return kind(**{name: value for name, value in wanted.items() if name in known}), dropped
 
 
-def train(
-    libraries: Libraries, model: Any, arguments: Any, rows: Sequence[Encoded], watch: StepWatch
-) -> None:
+def train(libraries: Libraries, model: Any, arguments: Any, rows: Sequence[Encoded], watch: StepWatch) -> None:
     """Run the Trainer over `rows`; what happened is in `watch`."""
     transformers = libraries.transformers
     # the Trainer wants every on_ method there is: those that the watch lacks come from its own class

@@ -22,9 +22,7 @@ EXAMPLES = [
 ]
 
 
-def judge(
-    model_folder: Path | str, sentences: list[str], labels: dict[int, str] | None = None
-) -> dict[int, str]:
+def judge(model_folder: Path | str, sentences: list[str], labels: dict[int, str] | None = None) -> dict[int, str]:
     """Print a label for every sentence; returns the model's labels by number."""
     torch.manual_seed(0)
     tokenizer = AutoTokenizer.from_pretrained(model_folder)

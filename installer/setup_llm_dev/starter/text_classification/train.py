@@ -72,15 +72,9 @@ def main() -> None:
     """Data, model, evaluation, training, evaluation again, saving."""
     prepared = prepared_settings()
     parser = argparse.ArgumentParser(description="Fine-tune a model on data/train.jsonl")
-    parser.add_argument(
-        "--model", default=prepared.get("model"), help="model folder (default: the prepared one)"
-    )
-    parser.add_argument(
-        "--train", type=Path, default=HERE / "data" / "train.jsonl", help="training sentences"
-    )
-    parser.add_argument(
-        "--eval", type=Path, default=HERE / "data" / "eval.jsonl", help="sentences to test with"
-    )
+    parser.add_argument("--model", default=prepared.get("model"), help="model folder (default: the prepared one)")
+    parser.add_argument("--train", type=Path, default=HERE / "data" / "train.jsonl", help="training sentences")
+    parser.add_argument("--eval", type=Path, default=HERE / "data" / "eval.jsonl", help="sentences to test with")
     parser.add_argument("--epochs", type=float, default=EPOCHS)
     parser.add_argument("--learning-rate", type=float, default=prepared.get("learning_rate", 5e-5))
     parser.add_argument("--output", type=Path, default=HERE / "checkpoints" / "text-classification")
@@ -91,9 +85,7 @@ def main() -> None:
     # The data. Sentences for testing must be ones that the model has not seen in training.
     train_examples, eval_examples = read_sentences(options.train), read_sentences(options.eval)
     labels = sorted({example["label"] for example in train_examples})
-    print(
-        f"{len(train_examples)} sentences to learn from, {len(eval_examples)} to test with, labels: {labels}"
-    )
+    print(f"{len(train_examples)} sentences to learn from, {len(eval_examples)} to test with, labels: {labels}")
 
     # The model: it knows English already. On top comes a new last layer, which knows nothing yet.
     tokenizer = AutoTokenizer.from_pretrained(options.model)

@@ -1,0 +1,146 @@
+"""Whose word counts when several files and variables name an index, and what is said of it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from setup_llm_dev.errors import UsageError
+from setup_llm_dev.host.configuration import (
+    Surroundings,
+    cleaned,
+    read_surroundings,
+    with_credentials,
+    without_credentials,
+)
+from tests.ground import CANARY, scratch_host
+
+Read = Callable[..., Surroundings]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    """`read(PIP_INDEX_URL="…")`, with whatever files a test put into the scratch home."""
+
+    def reading(**environment: str) -> Surroundings:
+        places = {"PIP_CONFIG_FILE": "", "XDG_CONFIG_DIRS": str(tmp_path / "xdg")}
+        return read_surroundings(scratch_host(tmp_path, places | environment), tmp_path / "ours")
+
+    return reading
+
+
+def put(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def test_pips_files_count_from_the_widest_to_the_nearest_and_variables_last(read: Read, tmp_path: Path) -> None:
+    put(tmp_path / "xdg/pip/pip.conf", "[global]\nindex-url = http://site\nfind-links = /site\n")
+    assert (read().default_index, read().find_links) == ("http://site", ("/site",))
+    put(tmp_path / ".pip/pip.conf", "[global]\nindex-url = http://legacy\n")
+    assert read().default_index == "http://legacy"
+    put(tmp_path / ".config/pip/pip.conf", "[global]\nindex_url = http://user\n[install]\nextra-index-url = http://a\n  http://b\n")
+    assert (read().default_index, read().extra_indexes) == ("http://user", ("http://a", "http://b"))
+    named = put(tmp_path / "named.conf", "[install]\nindex-url = http://named\n")
+    assert read(PIP_CONFIG_FILE=str(named)).default_index == "http://named"
+    both = read(PIP_CONFIG_FILE=str(named), PIP_INDEX_URL="http://variable", PIP_FIND_LINKS="/v  http://w")
+    assert (both.default_index, both.find_links) == ("http://variable", ("/v", "http://w"))
+
+
+def test_an_empty_device_as_configuration_means_none_of_the_files(read: Read, tmp_path: Path) -> None:
+    put(tmp_path / ".config/pip/pip.conf", "[global]\nindex-url = http://user\n")
+    assert read(PIP_CONFIG_FILE="/dev/null").default_index is None
+
+
+def test_our_mirror_comes_before_uvs_word_and_uvs_before_pips(read: Read, tmp_path: Path) -> None:
+    pip = {"PIP_INDEX_URL": "http://pip"}
+    assert read(**pip).default_index == "http://pip"
+    for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL"):
+        assert read(**pip, **{name: "http://uv"}).default_index is None, "uv reads its own variable"
+    uv = put(tmp_path / ".config/uv/uv.toml", '[[index]]\nurl = "http://uv"\ndefault = true\n')
+    assert read(**pip).default_index is None
+    put(tmp_path / "ours/config.toml", '[mirrors]\npypi = "http://file"\ntorch = "http://torch"\n')
+    assert (read(**pip).default_index, read(**pip).torch_root) == ("http://file", "http://torch")
+    assert read(**pip, SETUP_LLM_DEV_MIRRORS_PYPI="http://variable").default_index == "http://variable"
+    assert read(SETUP_LLM_DEV_MIRRORS_TORCH="none").torch_root is None
+    uv.write_text("not toml [")
+    assert read(**pip, SETUP_LLM_DEV_MIRRORS_PYPI="none").default_index == "http://pip"
+
+
+def test_certificates_and_proxy_are_taken_over(read: Read) -> None:
+    found = read(PIP_CERT="/c.pem", PIP_CLIENT_CERT="/k.pem", PIP_PROXY="http://proxy:3128")
+    assert (found.cert, found.client_cert, found.proxy) == ("/c.pem", "/k.pem", "http://proxy:3128")
+
+
+def test_each_use_is_said_with_its_place_and_without_its_password(read: Read, tmp_path: Path) -> None:
+    secret = f"https://user:{CANARY}@mirror.example/simple?token={CANARY}"
+    place = put(tmp_path / ".config/pip/pip.conf", f"[global]\nindex-url = {secret}\nextra-index-url = {secret} {secret}\n")
+    found = read(SETUP_LLM_DEV_MIRRORS_TORCH=secret, PIP_PROXY=f"http://user:{CANARY}@proxy:1")
+    said = "\n".join(map(str, found.used))
+    assert CANARY not in said
+    for part in ("https://mirror.example/simple", str(place), "PIP_PROXY", "torch", "index-url", "extra-index-url"):
+        assert part in said
+    assert found.default_index == secret
+
+
+def test_what_is_not_used_is_not_said(read: Read) -> None:
+    said = "\n".join(map(str, read(PIP_INDEX_URL="http://pip", UV_DEFAULT_INDEX="http://uv").used))
+    assert "http://pip" not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("[mirrors]\npypy = 'http://x'\n", "pypy"),
+        ("[mirror]\npypi = 'http://x'\n", "[mirror]"),
+        ("[mirrors]\npypi = 3\n", "texts"),
+        ("mirrors = 'x'\n", "texts"),
+        ("[mirrors\n", "line 1"),
+    ],
+)
+def test_a_mistake_in_our_file_is_2_and_names_it(read: Read, tmp_path: Path, text: str, part: str) -> None:
+    place = put(tmp_path / "ours/config.toml", text)
+    with pytest.raises(UsageError) as error:
+        read()
+    assert str(place) in str(error.value)
+    assert part in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "text", [f"index-url = https://user:{CANARY}@h/\n", f"[global]\nindex-url\n https://user:{CANARY}@h/ [\n{CANARY}\n"]
+)
+def test_a_pip_file_that_can_not_be_read_is_named_without_its_words(read: Read, tmp_path: Path, text: str) -> None:
+    place = put(tmp_path / ".config/pip/pip.conf", text)
+    with pytest.raises(UsageError) as error:
+        read()
+    assert str(place) in str(error.value)
+    assert "line " in str(error.value)
+    assert CANARY not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://u:p@host:8443/simple/?key=1#f", "https://host:8443/simple/"),
+        ("https://token@host/x", "https://host/x"),
+        ("http://[::1]:80/x", "http://[::1]:80/x"),
+        ("/opt/wheels", "/opt/wheels"),
+        ("file:///opt/wheels", "file:///opt/wheels"),
+        ("https://host", "https://host"),
+        ("https://u:p@host:notaport/x", "https://host:notaport/x"),
+    ],
+)
+def test_an_address_as_it_may_be_shown(url: str, shown: str) -> None:
+    assert without_credentials(url) == shown
+
+
+def test_a_password_goes_only_to_its_own_host() -> None:
+    found = Surroundings(default_index="https://u:p@one/simple", find_links=("https://two/links", "/folder"))
+    assert with_credentials("https://one/a.whl", found) == "https://u:p@one/a.whl"
+    for url in ("https://two/a.whl", "http://one/a.whl", "https://one:8443/a.whl", "https://one.example/a.whl", "/one/a"):
+        assert with_credentials(url, found) == url
+
+
+def test_other_peoples_words_without_their_passwords() -> None:
+    assert cleaned("GET https://u:p@h/x and socks5://t@h failed at a@b") == "GET https://h/x and socks5://h failed at a@b"
