@@ -200,6 +200,8 @@ def test_manifests_beside_the_source_root_and_inside_the_package(tmp_path: Path)
     """A copy of the package, first as in a checkout, then as in a wheel; asked by a Python of its own."""
     package = tmp_path / "checkout" / "installer" / "setup_llm_dev"
     (package / "documents").mkdir(parents=True)
+    for regular in (package, package / "documents"):  # else the installed package would come first
+        (regular / "__init__.py").touch()
     (package / "documents" / "manifests.py").write_bytes(Path(manifests.__file__).read_bytes())
     beside = tmp_path / "checkout" / "manifests"
     beside.mkdir()

@@ -135,6 +135,13 @@ def test_an_address_as_it_may_be_shown(url: str, shown: str) -> None:
     assert without_credentials(url) == shown
 
 
+@pytest.mark.parametrize("url", ["https://host:port/simple", "https://[::1/simple"])
+def test_an_address_that_is_none_is_2(read: Read, url: str) -> None:
+    with pytest.raises(UsageError) as error:
+        read(PIP_INDEX_URL=url.replace("//", f"//user:{CANARY}@"))
+    assert CANARY not in str(error.value)
+
+
 def test_a_password_goes_only_to_its_own_host() -> None:
     found = Surroundings(default_index="https://u:p@one/simple", find_links=("https://two/links", "/folder"))
     assert with_credentials("https://one/a.whl", found) == "https://u:p@one/a.whl"

@@ -12,19 +12,19 @@ import threading
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 CHANGES = {"os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.symlink", "os.link", "os.chmod", "os.truncate",
-           "os.utime", "subprocess.Popen"}  # fmt: skip
+           "os.utime"}  # fmt: skip
 
 
 def watch(count_file: str, kill_at: int) -> None:
     """From here on every change is counted."""
-    home = os.environ["HOME"]
+    place = os.path.dirname(count_file)  # noqa: PTH120 - the hook sees every call of pathlib too
     descriptor = os.open(count_file, os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
     lock = threading.Lock()
     seen = 0
 
     def hook(event: str, arguments: tuple[object, ...]) -> None:
         nonlocal seen
-        if not _changes_the_disk(event, arguments, home):
+        if not _changes_the_disk(event, arguments, place):
             return
         with lock:
             seen += 1
@@ -35,12 +35,21 @@ def watch(count_file: str, kill_at: int) -> None:
     sys.addaudithook(hook)
 
 
-def _changes_the_disk(event: str, arguments: tuple[object, ...], home: str) -> bool:
-    if event == "open":
-        path, mode, flags = arguments
-        written = bool(set("wax+") & set(mode)) if isinstance(mode, str) else bool(int(str(flags)) & WRITING)
-        return written and os.fspath(path).startswith(home) if isinstance(path, str | os.PathLike) else False
-    return event in CHANGES
+def _changes_the_disk(event: str, arguments: tuple[object, ...], place: str) -> bool:
+    if event == "subprocess.Popen":
+        return True
+    path, *rest = arguments or ("",)
+    if not isinstance(path, str | os.PathLike) or not _inside(str(os.fspath(path)), place):
+        return False
+    if event != "open":
+        return event in CHANGES
+    mode, flags = rest
+    return bool(set("wax+") & set(mode)) if isinstance(mode, str) else bool(int(str(flags)) & WRITING)
+
+
+def _inside(path: str, place: str) -> bool:
+    """A relative name is one in a folder that is open: a tree that is being removed."""
+    return path.startswith(place) or not path.startswith("/")
 
 
 def main() -> None:

@@ -31,18 +31,22 @@ def generation_digest(lock: Lock) -> str:
     return sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
+def own_pylock(layout: Layout, lock: Lock) -> PurePath:
+    """Our copy of the packages' lock, by its content: what uv reads, whatever happens to the one in the project."""
+    return layout.data / "locks" / f"pylock.{lock.packages.sha256[:12]}.toml"
+
+
 def python_steps(lock: Lock, pylock: str, layout: Layout, generation: Generation) -> tuple[Step, ...]:
     """Make the environment, write down its lock, install, and check the torch build."""
-    locks = layout.data / "locks"
     python = layout.python_in(generation.folder)
-    name = f"pylock.{lock.packages.sha256[:12]}.toml"
+    own = own_pylock(layout, lock)
     torch = lock.torch.version.partition("+")[0]
     return (
         MakeEnvironment(generation.folder, generation.interpreter, generation.version),
         WriteFiles(
             "pylock",
-            locks,
-            ((name, pylock.encode()),),
+            own.parent,
+            ((own.name, pylock.encode()),),
             message("write down the packages with their hashes"),
             ours=True,
             phase="stage",
@@ -50,7 +54,7 @@ def python_steps(lock: Lock, pylock: str, layout: Layout, generation: Generation
         InstallPackages(
             folder=generation.folder,
             python=python,
-            pylock=locks / name,
+            pylock=own,
             sha256=lock.packages.sha256,
             count=lock.packages.count,
             constraints=(f"torch=={lock.torch.version}",),

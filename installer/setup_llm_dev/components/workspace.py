@@ -38,7 +38,8 @@ def workspace_steps(recipe: Recipe, lock: Lock, pylock: str, layout: Layout, res
         WriteFiles(
             "lock",
             layout.workspace,
-            ((layout.lock_file.name, lock_text(lock)), (lock.packages.pylock, pylock.encode())),
+            # The lock last: it names the other by its hash.
+            ((lock.packages.pylock, pylock.encode()), (layout.lock_file.name, lock_text(lock))),
             message("keep the lock in the project"),
             ours=True,
         ),

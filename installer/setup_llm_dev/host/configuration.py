@@ -51,7 +51,7 @@ def read_surroundings(host: Host, config_folder: PurePath) -> Surroundings:
     default = mirrors.get("pypi") or (None if uv_has_default else pip.get("index-url"))
     extra = tuple(pip.get("extra-index-url", "").split())
     links = tuple(pip.get("find-links", "").split())
-    return Surroundings(
+    found = Surroundings(
         default_index=default,
         extra_indexes=extra,
         find_links=links,
@@ -62,6 +62,8 @@ def read_surroundings(host: Host, config_folder: PurePath) -> Surroundings:
         proxy=pip.get("proxy"),
         used=tuple(_used(mirrors, pip, origins, default)),
     )
+    _refuse_malformed(found)
+    return found
 
 
 def as_environment(surroundings: Surroundings, environment: Mapping[str, str]) -> dict[str, str]:
@@ -78,13 +80,13 @@ def as_environment(surroundings: Surroundings, environment: Mapping[str, str]) -
 
 def without_credentials(url: str) -> str:
     """The URL as it may be shown: no user name, no password, no query."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # brackets that don't match
+        return cleaned(url)
     if not parts.scheme or parts.scheme == "file":
         return url
-    host = parts.hostname or ""
-    if parts.port:
-        host = f"{host}:{parts.port}"
-    return urlunsplit((parts.scheme, host, parts.path, "", ""))
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def cleaned(text: str) -> str:
@@ -103,6 +105,17 @@ def with_credentials(url: str, surroundings: Surroundings) -> str:
         if user and (known.scheme, place) == (parts.scheme, parts.netloc):
             return urlunsplit(parts._replace(netloc=f"{user}@{place}"))
     return url
+
+
+def _refuse_malformed(surroundings: Surroundings) -> None:
+    for url in (*surroundings.indexes, surroundings.hub_endpoint or ""):
+        try:
+            _ = urlsplit(url).port
+        except ValueError as error:
+            raise UsageError(
+                message("{url} is no address: {why}", url=without_credentials(url), why=str(error)),
+                hint=message("correct it in the configuration of pip or of setup-llm-dev"),
+            ) from error
 
 
 def _our_mirrors(host: Host, config_folder: PurePath) -> dict[str, str]:

@@ -150,7 +150,7 @@ class _SystemCertificates(HTTPAdapter):
 
 def _proxies(environment: Mapping[str, str]) -> dict[str, str]:
     """By scheme, from the environment that we were given, which may hold pip's proxy."""
-    found = {}
+    found: dict[str, str] = {}
     for scheme in ("http", "https"):
         for name in (f"{scheme}_proxy", f"{scheme.upper()}_PROXY", "all_proxy", "ALL_PROXY"):
             if environment.get(name):
@@ -160,7 +160,7 @@ def _proxies(environment: Mapping[str, str]) -> dict[str, str]:
 
 def in_words(error: BaseException, url: str) -> Unreachable:
     """Which of name, connection, certificate, proxy or time it was, and what to set."""
-    host = urlsplit(url).hostname or url
+    host = _host(url)
     if isinstance(error, requests.exceptions.ProxyError):
         return Unreachable(
             message("the proxy did not let us reach {host} ({url})", host=host, url=url),
@@ -186,12 +186,19 @@ def in_words(error: BaseException, url: str) -> Unreachable:
 
 def hint_for(url: str) -> Message:
     """What to set when a host can't be reached from here."""
-    host = urlsplit(url).hostname or ""
+    host = _host(url)
     if host.endswith("huggingface.co"):
         return message("check the network, or set HF_ENDPOINT to a mirror of the hub")
     if host.endswith("pytorch.org"):
         return message("check the network, or set SETUP_LLM_DEV_MIRRORS_TORCH to a mirror of the PyTorch index")
     return message("check the network, or set HTTPS_PROXY")
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or url
+    except ValueError:
+        return url
 
 
 def _is_name_error(error: BaseException) -> bool:

@@ -144,7 +144,7 @@ def _digest(path: str, size: int) -> bytes:
     """sha256; small files in one read, since opening them is what costs."""
     with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 - a Path a file is a tenth of the time
         if size > _SMALL:
-            return hashlib.file_digest(stream, "sha256").digest()  # type: ignore[arg-type]
+            return hashlib.file_digest(stream, "sha256").digest()
         return hashlib.sha256(stream.read()).digest()
 
 

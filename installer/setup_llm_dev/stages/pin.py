@@ -63,9 +63,9 @@ class Request:
     layout: Layout
     surroundings: Surroundings
     say: Say
-    again: str
     models: ModelCatalog
     with_model: bool = True
+    again: str = "setup-llm-dev apply"
 
 
 def pin(request: Request, choices: Choices) -> Pinned:

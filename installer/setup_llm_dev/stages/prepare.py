@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from setup_llm_dev.components.python import Generation
+from setup_llm_dev.components.python import Generation, own_pylock
 from setup_llm_dev.components.resources import Resources, read_resources
 from setup_llm_dev.components.workspace import link_step
 from setup_llm_dev.documents.choices import Choices
@@ -103,13 +103,15 @@ def stored_lock(host: Host, layout: Layout, recipe: Recipe, options: Options) ->
         return None
     if lock.model is None and recipe.model is not None and "model" in options.parts:
         return None  # made when the model was left out
-    pylock = host.files.read_text(layout.workspace / lock.packages.pylock)
-    if pylock is None or hashlib.sha256(pylock.encode()).hexdigest() != lock.packages.sha256:
-        raise UsageError(
-            message("{file} is not the file that the lock names", file=str(layout.workspace / lock.packages.pylock)),
-            hint=message("put the right file back, or make a new lock with --upgrade"),
-        )
-    return lock, pylock
+    # A run that was killed between the two files, or a hand that changed one: ours is the same as it was then.
+    for place in (layout.workspace / lock.packages.pylock, own_pylock(layout, lock)):
+        pylock = host.files.read_text(place)
+        if pylock is not None and hashlib.sha256(pylock.encode()).hexdigest() == lock.packages.sha256:
+            return lock, pylock
+    raise UsageError(
+        message("{file} is not the file that the lock names", file=str(layout.workspace / lock.packages.pylock)),
+        hint=message("put the right file back, or make a new lock with --upgrade"),
+    )
 
 
 def read_lock(text: str, path: PurePath) -> Lock:
