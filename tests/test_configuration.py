@@ -40,7 +40,10 @@ def test_pips_files_count_from_the_widest_to_the_nearest_and_variables_last(read
     assert (read().default_index, read().find_links) == ("http://site", ("/site",))
     put(tmp_path / ".pip/pip.conf", "[global]\nindex-url = http://legacy\n")
     assert read().default_index == "http://legacy"
-    put(tmp_path / ".config/pip/pip.conf", "[global]\nindex_url = http://user\n[install]\nextra-index-url = http://a\n  http://b\n")
+    put(
+        tmp_path / ".config/pip/pip.conf",
+        "[global]\nindex_url = http://user\n[install]\nextra-index-url = http://a\n  http://b\n",
+    )
     assert (read().default_index, read().extra_indexes) == ("http://user", ("http://a", "http://b"))
     named = put(tmp_path / "named.conf", "[install]\nindex-url = http://named\n")
     assert read(PIP_CONFIG_FILE=str(named)).default_index == "http://named"
@@ -75,7 +78,9 @@ def test_certificates_and_proxy_are_taken_over(read: Read) -> None:
 
 def test_each_use_is_said_with_its_place_and_without_its_password(read: Read, tmp_path: Path) -> None:
     secret = f"https://user:{CANARY}@mirror.example/simple?token={CANARY}"
-    place = put(tmp_path / ".config/pip/pip.conf", f"[global]\nindex-url = {secret}\nextra-index-url = {secret} {secret}\n")
+    place = put(
+        tmp_path / ".config/pip/pip.conf", f"[global]\nindex-url = {secret}\nextra-index-url = {secret} {secret}\n"
+    )
     found = read(SETUP_LLM_DEV_MIRRORS_TORCH=secret, PIP_PROXY=f"http://user:{CANARY}@proxy:1")
     said = "\n".join(map(str, found.used))
     assert CANARY not in said
@@ -145,9 +150,17 @@ def test_an_address_that_is_none_is_2(read: Read, url: str) -> None:
 def test_a_password_goes_only_to_its_own_host() -> None:
     found = Surroundings(default_index="https://u:p@one/simple", find_links=("https://two/links", "/folder"))
     assert with_credentials("https://one/a.whl", found) == "https://u:p@one/a.whl"
-    for url in ("https://two/a.whl", "http://one/a.whl", "https://one:8443/a.whl", "https://one.example/a.whl", "/one/a"):
+    for url in (
+        "https://two/a.whl",
+        "http://one/a.whl",
+        "https://one:8443/a.whl",
+        "https://one.example/a.whl",
+        "/one/a",
+    ):
         assert with_credentials(url, found) == url
 
 
 def test_other_peoples_words_without_their_passwords() -> None:
-    assert cleaned("GET https://u:p@h/x and socks5://t@h failed at a@b") == "GET https://h/x and socks5://h failed at a@b"
+    assert (
+        cleaned("GET https://u:p@h/x and socks5://t@h failed at a@b") == "GET https://h/x and socks5://h failed at a@b"
+    )

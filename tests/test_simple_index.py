@@ -62,7 +62,10 @@ def found_on(host: Host, body: str, media_type: str = "text/html") -> tuple[Link
     ("href", "expected"),
     [
         (f"torch-1-py3-none-any.whl#sha256={GOOD}", Link("torch-1-py3-none-any.whl", GOOD)),
-        (f"//elsewhere/x/torch-1%2Bcpu-py3-none-any.whl#sha256={GOOD.upper()}", Link("torch-1+cpu-py3-none-any.whl", GOOD)),
+        (
+            f"//elsewhere/x/torch-1%2Bcpu-py3-none-any.whl#sha256={GOOD.upper()}",
+            Link("torch-1+cpu-py3-none-any.whl", GOOD),
+        ),
         ("torch-1-py3-none-any.whl", Link("torch-1-py3-none-any.whl")),
         ("torch-1-py3-none-any.whl#md5=" + "a" * 32, Link("torch-1-py3-none-any.whl")),
         ("torch-1-py3-none-any.whl#sha256=" + "a" * 63, Link("torch-1-py3-none-any.whl")),

@@ -45,7 +45,9 @@ class World:
     def run(self, target: str = "one", text: str = "first") -> Path:
         steps = self.steps(target, text)
         name = run_name(self.host.now())
-        writer = JournalWriter(self.journals, name, "small", {s.id: (s.kind, s.record()) for s in steps})
+        writer = JournalWriter(
+            self.journals, name, "small", str(self.work), {s.id: (s.kind, s.record()) for s in steps}
+        )
         for event in execute(steps, self.host, recipe="small", run=name):
             writer.keep(event)
         self.host.files.write(self.work / "report.json", text.encode())
@@ -54,7 +56,7 @@ class World:
         return self.journals / f"{name}.jsonl"
 
     def undo(self, host: Host | None = None) -> list[Event]:
-        memory = last_run(self.journals, "small")
+        memory = last_run(self.journals, self.work)
         return [] if memory is None else list(undo(host or self.host, memory))
 
     def tree(self) -> dict[str, str]:
@@ -133,7 +135,7 @@ def test_an_undo_that_was_stopped_goes_on(world: World) -> None:
     world.run()
     cancel = Cancel()
     stopped = scratch_host(world.root / "home", cancel=cancel)
-    memory = last_run(world.journals)
+    memory = last_run(world.journals, world.work)
     assert memory is not None
     done = []
     with pytest.raises(Interrupted):
@@ -149,7 +151,7 @@ def test_an_undo_that_was_stopped_goes_on(world: World) -> None:
 def test_a_run_of_a_newer_version_is_named_and_stays_to_be_undone(world: World) -> None:
     steps = world.steps()
     records = {s.id: (s.kind, s.record()) for s in steps} | {"link": ("teleport", {})}
-    writer = JournalWriter(world.journals, "20990101T0Z-1", "small", records)
+    writer = JournalWriter(world.journals, "20990101T0Z-1", "small", str(world.work), records)
     for event in execute(steps, world.host, recipe="small", run="x"):
         writer.keep(event)
     for _ in range(2):

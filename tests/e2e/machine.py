@@ -1,4 +1,4 @@
-"""A machine for the installed command: a scratch HOME, an environment built from nothing, processes that are watched."""
+"""A machine for the installed command: a scratch HOME, an environment built from nothing, watched processes."""
 
 import contextlib
 import json
@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.e2e.watch import descendants
+
 COMMAND = Path(sys.executable).with_name("setup-llm-dev")
 CLOSED = "http://127.0.0.1:9"
 """Nobody listens on the discard port of a test machine: a hub that can't be reached, wherever the tests run."""
 LIMIT = 900.0
-_PASSED = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "TMPDIR", "UV_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX_URL",
-           "UV_FIND_LINKS", "UV_EXTRA_INDEX_URL", "UV_CONFIG_FILE", "UV_HTTP_TIMEOUT")  # fmt: skip
+_PASSED = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "TMPDIR", "UV_INDEX", "UV_DEFAULT_INDEX",
+           "UV_INDEX_URL", "UV_FIND_LINKS", "UV_EXTRA_INDEX_URL", "UV_CONFIG_FILE", "UV_HTTP_TIMEOUT")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class Machine:
 
     def run(self, *arguments: str | Path, cwd: Path | None = None, **extra: str) -> Done:
         """The command to its end, with no terminal and nothing on standard input."""
-        with self.start(*arguments, cwd=cwd, **extra) as running:
+        with self.start(*arguments, cwd=cwd, before=(), **extra) as running:
             return running.end()
 
     @contextlib.contextmanager
@@ -128,6 +130,19 @@ class Running:
             if words in line.decode():
                 return
         raise AssertionError(f"it ended without saying {words!r}")
+
+    def until_child_loaded(self, word: str, library: str) -> None:
+        """Wait until a child with this word in its arguments has this library in its memory (Linux)."""
+
+        def loaded() -> bool:
+            for child in descendants(self.child.pid):
+                folder = Path(f"/proc/{child}")
+                with contextlib.suppress(OSError):
+                    if word in (folder / "cmdline").read_text() and library in (folder / "maps").read_text():
+                        return True
+            return False
+
+        self.until(loaded)
 
     def until(self, holds: Callable[[], bool], limit: float = LIMIT) -> None:
         """Wait until something holds; the command must not end before."""

@@ -69,9 +69,7 @@ def test_pip_in_the_environment_does_not_swap_torch(provisioned: Provisioned) ->
     release = int(version.split(".")[1])
     pip = [str(provisioned.machine.python), "-m", "pip", "install", "--dry-run", "--no-deps"]
     environment = provisioned.machine.environment()
-    other = subprocess.run(
-        [*pip, f"torch!={version}"], capture_output=True, encoding="utf-8", env=environment
-    )
+    other = subprocess.run([*pip, f"torch!={version}"], capture_output=True, encoding="utf-8", env=environment)
     assert other.returncode != 0
     assert f"(constraint) torch=={version}" in other.stdout + other.stderr, other.stdout + other.stderr
     same = subprocess.run(

@@ -35,7 +35,7 @@ def kill_when(machine: Machine, holds: Callable[[], bool]) -> None:
 
 
 def test_killed_while_it_resolves_and_while_it_installs(machine: Machine, provisioned: Provisioned) -> None:
-    kill_when(machine, lambda: machine.data.exists())
+    kill_when(machine, machine.data.exists)
     environments = machine.data / "environments" / machine.recipe
     kill_when(machine, lambda: len(list(environments.glob("*/lib/python3.*/site-packages/*"))) > 3)
     left = manifest(machine.data)

@@ -1,6 +1,9 @@
 """With the hub in reach there is no gap: a commit in the lock, the model in the user's own cache, and a real proof."""
 
+import re
+import signal
 import subprocess
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from tests.upstream.acts import flip
 from tests.upstream.hub import Hub
 
 pytestmark = pytest.mark.provisioned
+RECIPES = Path(__file__).resolve().parents[2] / "manifests" / "recipes"
 MODEL = "google-bert/bert-base-uncased"
 NEVER = {"pytorch_model.bin": b"a pickle", "modeling.py": b"raise SystemExit", "tf_model.h5": b"of another framework"}
 
@@ -21,18 +25,34 @@ NEVER = {"pytorch_model.bin": b"a pickle", "modeling.py": b"raise SystemExit", "
 @pytest.fixture(scope="module")
 def hub(provisioned: Provisioned) -> Iterator[Hub]:
     """Serves the real fallback model under the name of the default one, and files that nobody may fetch."""
-    real = {path.name: path for path in provisioned.model.iterdir() if path.name != "model.json"}
+    real: dict[str, Path | bytes] = {p.name: p for p in provisioned.model.iterdir() if p.name != "model.json"}
+    real["session.json"] = uuid.uuid4().hex.encode()  # a model that nothing was proved with before
     with Hub({MODEL: {**real, **NEVER}}, tokens=[CANARY], private=[MODEL]) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def machine(provisioned: Provisioned, playground: Path, hub: Hub) -> Machine:
+def machine(provisioned: Provisioned, playground: Path, recipe: str) -> Machine:
     """A neighbour whose project was set up while the hub could not be reached."""
     neighbour = provisioned.neighbour(playground / "hub home", HF_TOKEN=CANARY)
-    assert neighbour.run().code == 0
-    assert "fallback" not in [gap["what"] for gap in neighbour.report()["gaps"]]
+    done = neighbour.run("apply", recipe)
+    assert done.code == 0, done.said
+    assert {gap["what"] for gap in neighbour.report()["gaps"]} == {"model", "ide"}
     return neighbour
+
+
+@pytest.fixture(scope="module")
+def recipe(playground: Path) -> str:
+    """The default one with the learning rate of the model that is served here."""
+    return with_learning_rate("3e-4", playground / "of the served model")
+
+
+def with_learning_rate(rate: str, folder: Path) -> str:
+    text = (RECIPES / "text-classification.toml").read_text(encoding="utf-8")
+    folder.mkdir()
+    path = folder / "text-classification.toml"
+    path.write_text(re.sub(r"learning_rate = \S+", f"learning_rate = {rate}", text), encoding="utf-8")
+    return str(path)
 
 
 def snapshot(machine: Machine, hub: Hub) -> Path:
@@ -41,35 +61,35 @@ def snapshot(machine: Machine, hub: Hub) -> Path:
 
 
 def test_without_upgrade_the_fallback_stays_and_the_report_says_what_is_possible(
-    machine: Machine, hub: Hub
+    machine: Machine, hub: Hub, recipe: str
 ) -> None:
-    done = machine.run(HF_ENDPOINT=hub.url)
+    done = machine.run("apply", recipe, HF_ENDPOINT=hub.url)
     assert done.code == 0, done.said
     assert "--upgrade" in done.out
     assert "Nothing had to be done" in done.out
 
 
-def test_a_flipped_byte_is_found_and_nothing_is_switched(machine: Machine, hub: Hub) -> None:
+def test_a_flipped_byte_is_found_and_nothing_is_switched(machine: Machine, hub: Hub, recipe: str) -> None:
     before = machine.venv.readlink()
     hub.cdn.fault("*", flip(5000), times=None)
-    done = machine.run("apply", "--upgrade", HF_ENDPOINT=hub.url)
+    done = machine.run("apply", recipe, "--upgrade", HF_ENDPOINT=hub.url)
     hub.heal()
     assert done.code == 5, done.said
     assert "model.safetensors" in done.out + done.err
     assert machine.venv.readlink() == before
     assert not (snapshot(machine, hub) / "model.safetensors").exists(), "wrong bytes lie where libraries look"
-    assert machine.run("apply", "--json").document()["changed"] is False, "the old lock still holds"
+    assert machine.run("apply", recipe, "--json").document()["changed"] is False, "the old lock still holds"
 
 
-def test_upgrade_killed_in_the_fine_tune_and_run_again(machine: Machine, hub: Hub) -> None:
+def test_upgrade_killed_in_the_fine_tune_and_run_again(machine: Machine, hub: Hub, recipe: str) -> None:
     """The one long test: the model comes, the fine-tune is killed, then the same command proves and switches."""
-    with machine.start("apply", "--upgrade", HF_ENDPOINT=hub.url) as running:
-        running.until_said("import done")
+    with machine.start("apply", recipe, "--upgrade", HF_ENDPOINT=hub.url) as running:
+        running.until_child_loaded("smoke", "libtorch")
         running.kill()
     no_orphan(machine.home)
     assert machine.report()["gaps"][0]["what"] == "model", "nothing is switched before the proof"
     watch = Watch(CANARY)
-    with machine.start("apply", "--upgrade", HF_ENDPOINT=hub.url) as running, watch.over(running.child.pid):
+    with machine.start("apply", recipe, "--upgrade", HF_ENDPOINT=hub.url) as running, watch.over(running.child.pid):
         done = running.end()
     assert done.code == 0, done.said
     assert watch.leaks == []
@@ -80,6 +100,24 @@ def test_upgrade_killed_in_the_fine_tune_and_run_again(machine: Machine, hub: Hu
     assert report["metrics"]["accuracy"] > 0.9
 
 
+def test_a_recipe_that_can_not_learn_is_interrupted_and_then_fails(
+    provisioned: Provisioned, playground: Path, hub: Hub
+) -> None:
+    """First Ctrl-C in the fine-tune, then the same command to its bad end: neither shows the user anything."""
+    recipe = with_learning_rate("1e-9", playground / "too small")
+    other = provisioned.neighbour(playground / "slow home", HF_TOKEN=CANARY, HF_ENDPOINT=hub.url)
+    with other.start("apply", recipe) as running:
+        running.until_child_loaded("smoke", "libtorch")
+        interrupted = running.interrupt(signal.SIGINT)
+    assert interrupted.code == 130, interrupted.said
+    no_orphan(other.home)
+    assert not other.workspace.exists()
+    done = other.run("apply", recipe, "--json")
+    assert done.code == 8, done.said
+    assert "quality" in {check["id"] for check in done.document()["checks"] if check["status"] == "fail"}
+    assert not other.workspace.exists()
+
+
 def test_the_lock_has_the_commit_and_the_cache_its_layout(machine: Machine, hub: Hub) -> None:
     assert hub.commit(MODEL) in (machine.workspace / "setup-llm-dev.lock.toml").read_text(encoding="utf-8")
     files = sorted(path.name for path in snapshot(machine, hub).iterdir())
@@ -88,8 +126,7 @@ def test_the_lock_has_the_commit_and_the_cache_its_layout(machine: Machine, hub:
     for path in snapshot(machine, hub).iterdir():
         assert path.is_symlink()
         assert path.resolve().parent == snapshot(machine, hub).parents[1] / "blobs"
-    ref = snapshot(machine, hub).parents[1] / "refs" / "main"
-    assert not ref.exists() or ref.read_text() == hub.commit(MODEL)
+    assert (snapshot(machine, hub).parents[1] / "refs" / "main").read_text() == hub.commit(MODEL)
 
 
 def test_the_libraries_find_it_offline(machine: Machine) -> None:
@@ -99,8 +136,8 @@ def test_the_libraries_find_it_offline(machine: Machine) -> None:
     assert done.stdout.strip() == "30522", done.stderr
 
 
-def test_with_the_hub_gone_there_is_nothing_to_do(machine: Machine) -> None:
-    done = machine.run("apply", "--json", HF_ENDPOINT=CLOSED)
+def test_with_the_hub_gone_there_is_nothing_to_do(machine: Machine, recipe: str) -> None:
+    done = machine.run("apply", recipe, "--json", HF_ENDPOINT=CLOSED)
     assert done.code == 0, done.said
     assert done.document()["changed"] is False
     assert [gap["what"] for gap in done.document()["gaps"]] == ["ide"]

@@ -104,7 +104,7 @@ def test_file_modes_do_not_depend_on_the_mask(
     assert writable == [], "others may write these"
 
 
-@pytest.mark.parametrize("name", ["My Home", "主目录", "it's a \"home\"", "ümläut %s {x}"])
+@pytest.mark.parametrize("name", ["My Home", "主目录", 'it\'s a "home"', "ümläut %s {x}"])
 def test_homes_with_odd_names(toy: Toy, tmp_path: Path, undisturbed: dict[str, str], name: str) -> None:
     machine = toy.machine(tmp_path / name)
     done = toy.apply(machine)

@@ -1,4 +1,4 @@
-"""A small world for what does not need the real packages: tiny real wheels on loopback indexes, and a recipe for them."""
+"""A small world where the real packages are not needed: tiny real wheels on loopback indexes, and their recipe."""
 
 import os
 import platform
@@ -62,7 +62,7 @@ class Toy:
         return ("apply", str(self.recipe), "--skip", "smoke", "--python", INTERPRETER, *more)
 
     def apply(self, machine: Machine, *more: str, **extra: str) -> Done:
-        return machine.run(*self.words(*more), **extra)
+        return machine.run(*self.words(*more), cwd=None, **extra)
 
 
 @contextmanager

@@ -51,9 +51,7 @@ def test_some_kill_points(command: str, toy: Toy, tmp_path: Path) -> None:
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("command", ["apply", "update", "undo"])
-def test_every_kill_point(
-    command: str, toy: Toy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_kill_point(command: str, toy: Toy, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sweep = sweep_of(command, toy, tmp_path / "machine")
     total, wanted = sweep.undisturbed()
     step = int(os.environ.get("SETUP_LLM_DEV_TEST_EVERY", "1"))

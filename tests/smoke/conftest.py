@@ -47,9 +47,7 @@ def run_program(smoke_program: Path, tmp_path: Path) -> Callable[..., Outcome]:
 
 
 @pytest.fixture
-def smoke(
-    run_program: Callable[..., Outcome], smoke_python: Path, smoke_model: Path, tmp_path: Path
-) -> Smoke:
+def smoke(run_program: Callable[..., Outcome], smoke_python: Path, smoke_model: Path, tmp_path: Path) -> Smoke:
     """Run a job: `smoke(fault=…, max_steps=…)`; its scratch folder is `tmp_path / "scratch"`."""
 
     def run(**changes: Any) -> Outcome:

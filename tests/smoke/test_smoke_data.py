@@ -61,9 +61,7 @@ def test_the_positive_label_is_found() -> None:
 
 def test_own_data_may_have_other_labels_and_a_byte_order_mark(tmp_path: Path) -> None:
     file = tmp_path / "own.jsonl"
-    rows = (
-        '{"text": "我的包裹在哪里?", "label": "delivery"}\n\n{"text": "New password?", "label": "account"}\n'
-    )
+    rows = '{"text": "我的包裹在哪里?", "label": "delivery"}\n\n{"text": "New password?", "label": "account"}\n'
     file.write_text("\ufeff" + rows, encoding="utf-8")
     own = load_corpus(file, file)
     assert own.labels == ("account", "delivery")

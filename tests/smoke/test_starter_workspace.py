@@ -58,11 +58,7 @@ def test_the_guides_name_what_is_there(guide: str) -> None:
 
 def test_both_guides_show_the_same_commands() -> None:
     commands = [
-        [
-            part
-            for part in (STARTER / guide).read_text(encoding="utf-8").split("`")
-            if part.startswith(".venv")
-        ]
+        [part for part in (STARTER / guide).read_text(encoding="utf-8").split("`") if part.startswith(".venv")]
         for guide in GUIDES
     ]
     assert [line.replace("模型文件夹", "FOLDER") for line in commands[1]] == commands[0]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from setup_llm_dev.cli.session import Session
     from setup_llm_dev.documents.events import Event
     from setup_llm_dev.documents.report import Report
-    from setup_llm_dev.host.state import JournalWriter
+    from setup_llm_dev.host.state import JournalWriter, RunMemory
     from setup_llm_dev.stages.prepare import Prepared
 
 
@@ -69,20 +69,28 @@ def _nothing_to_do(session: "Session", prepared: "Prepared", began: float) -> in
     events: list[Event] = [Skipped(step=s.id, phase=s.phase, summary=s.describe()) for s in steps]
     notes = (*prepared.notes, *reachable_again(session.host, prepared.plan))
     report = _report(session, prepared, events, notes, began, None)
-    if not session.host.files.exists(session.layout.report):
-        _keep_late(session, report)
+    _keep_late(session, report)
     _show(session, report)
     return 0
 
 
 def _keep_late(session: "Session", report: "Report") -> None:
-    """A run that was killed at the very end left everything but its report."""
+    """A run that was killed at the very end left everything but its report; what the user made of one stays."""
     from setup_llm_dev.documents.journal import encode_line
     from setup_llm_dev.host.state import last_run
 
     memory = last_run(session.layout.journals, session.layout.workspace)
-    if memory is not None:
+    if memory is not None and _lacks_report(session, memory):
         _keep(session, report, lambda entry: session.host.files.append(memory.path, encode_line(entry)))
+
+
+def _lacks_report(session: "Session", memory: "RunMemory") -> bool:
+    """The report is missing, or still the one from before that run."""
+    found = session.host.files.read_text(session.layout.report)
+    if found is None or not memory.notes:
+        return True
+    before = memory.notes[-1].get("before")
+    return before is not None and base64.b64decode(before).decode() == found
 
 
 def _execute(session: "Session", prepared: "Prepared", began: float) -> int:

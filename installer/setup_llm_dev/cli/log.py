@@ -6,10 +6,13 @@ import tempfile
 import traceback
 from collections.abc import Mapping
 from pathlib import Path, PurePath
+from urllib.parse import quote, unquote
 
 _SECRET_NAME = re.compile(r"(TOKEN|PASSWORD|PASSWD|SECRET|API_?KEY|CREDENTIAL)", re.IGNORECASE)
 _USERINFO = re.compile(r"(\w+://)[^/\s@'\"]+@")
 _HUB_TOKEN = re.compile(r"\bhf_[A-Za-z0-9]{8,}\b")
+_NAMES_URLS = re.compile(r"(_PROXY|INDEX|FIND_LINKS|MIRRORS|ENDPOINT)", re.IGNORECASE)
+_CREDENTIALS = re.compile(r"://([^/@\s]+)@")
 _KEPT = 30
 
 
@@ -19,14 +22,21 @@ class Masker:
     def __init__(self, environment: Mapping[str, str]) -> None:
         values = {v for n, v in environment.items() if _SECRET_NAME.search(n) and len(v) >= 6}
         for name, value in environment.items():
-            if name.lower().endswith("_proxy") or "INDEX" in name:
-                values |= {part for part in re.findall(r"://[^/@\s:]*:([^@/\s]+)@", value) if len(part) >= 3}
+            if _NAMES_URLS.search(name):
+                values |= {part for part in map(_secret_part, _CREDENTIALS.findall(value)) if len(part) >= 3}
+        values |= {spelled for value in values for spelled in (quote(value, safe=""), unquote(value))}
         self._values = sorted(values, key=len, reverse=True)
 
     def __call__(self, text: str) -> str:
         for value in self._values:
             text = text.replace(value, "***")
         return _HUB_TOKEN.sub("hf_***", _USERINFO.sub(r"\1***@", text))
+
+
+def _secret_part(credentials: str) -> str:
+    """The password; without one the user name is the secret (an access token)."""
+    user, colon, password = credentials.partition(":")
+    return password if colon else user
 
 
 class Log:

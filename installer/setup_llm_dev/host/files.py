@@ -88,7 +88,7 @@ class Files:
         target = Path(path)
         with _in_words(target):
             target.parent.mkdir(parents=True, exist_ok=True)
-            _drop_stale(target)
+            _drop_stale(target, ".tmp")
             prefix = f".{target.name}.{os.getpid()}."
             handle, name = tempfile.mkstemp(prefix=prefix, suffix=".tmp", dir=target.parent)
             try:
@@ -123,6 +123,7 @@ class Files:
                 return
             if os.path.lexists(place) and not place.is_symlink():
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(place))
+            _drop_stale(place, ".new")
             new = place.with_name(f".{place.name}.{os.getpid()}.new")
             new.unlink(missing_ok=True)
             new.symlink_to(target, target_is_directory=True)
@@ -271,11 +272,11 @@ def system_error(error: OSError, path: PurePath | str) -> SetupError:
     return SystemRefused(message("{path}: {why}", path=str(path), why=error.strerror or str(error)))
 
 
-def _drop_stale(target: Path) -> None:
+def _drop_stale(target: Path, end: str) -> None:
     """Temporary files for this very target whose process is gone: what a kill left."""
     start = f".{target.name}."
     for name in os.listdir(target.parent):
-        if name.startswith(start) and name.endswith(".tmp"):
+        if name.startswith(start) and name.endswith(end):
             owner = name.removeprefix(start).partition(".")[0]
             if owner.isdigit() and _dead(int(owner)):
                 (target.parent / name).unlink(missing_ok=True)

@@ -68,6 +68,7 @@ class FetchHubModel:
                 hint=message("they were thrown away; run the same command again, or try another mirror"),
             )
         host.files.flush_tree(self.folder)
+        self._name_commit(host)
         host.files.write(self.proof, json.dumps(_measure(self.folder, self.model.files)).encode())
         return {"folder": str(self.folder), "bytes": self.model.size}
 
@@ -87,6 +88,14 @@ class FetchHubModel:
     def from_record(cls, record: dict[str, Any]) -> "FetchHubModel":
         model = from_stored(record["model"], HubModelLock)
         return cls(model, Path(record["cache"]), Path(record["proof"]), Path(record["config"]))
+
+    def _name_commit(self, host: Host) -> None:
+        """So that `from_pretrained(NAME)` finds it offline: the client writes no ref for a download by commit."""
+        snapshots = self.folder.parent
+        ref = snapshots.parent / "refs" / self.model.revision
+        named = host.files.read_text(ref)
+        if self.model.revision != self.model.commit and not (named and host.files.is_dir(snapshots / named.strip())):
+            host.files.write(ref, self.model.commit.encode())
 
     def _drop_damaged(self, host: Host) -> None:
         """The stock client takes any file that is there for good: what has wrong bytes must go before it looks."""

@@ -63,6 +63,7 @@ class WriteFiles:
             place = self.folder / path
             found = _bytes(host, place)
             if found is None:
+                _remove_empty_parents(host, place, self.folder)  # an undo that was cut short left them
                 continue
             if sha256(found).hexdigest() != entry["sha256"]:
                 left.append(message("{path} was changed since, so it stays", path=str(place)))
