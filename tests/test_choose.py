@@ -20,9 +20,7 @@ PYTHON = Interpreter(path="/usr/bin/python3.12", version="3.12.3", running=True)
 LINUX = Machine(os="linux", arch="x86_64", libc="glibc 2.39", interpreters=(PYTHON,))
 
 
-def chosen(
-    gpu: str = "none", *, machine: Machine = LINUX, variant: str | None = None, torch: str = ">=2.6"
-) -> Choices:
+def chosen(gpu: str = "none", *, machine: Machine = LINUX, variant: str | None = None, torch: str = ">=2.6") -> Choices:
     recipe = Recipe(name="test", python=PythonWish(version=">=3.10"), torch=TorchWish(version=torch))
     return choose(assume(machine, f"gpu={gpu}"), recipe, CATALOG, variant=variant)
 
@@ -128,9 +126,7 @@ def test_in_wsl_the_driver_number_is_one_of_windows() -> None:
 
 
 def test_a_gpu_with_a_problem_is_not_used() -> None:
-    broken = Accelerator(
-        vendor="nvidia", name="GPU", chip="sm_89", driver="580", problem=message("it is on fire")
-    )
+    broken = Accelerator(vendor="nvidia", name="GPU", chip="sm_89", driver="580", problem=message("it is on fire"))
     choices = choose(msgspec.structs.replace(LINUX, accelerators=(broken,)), RECIPE, CATALOG)
     assert choices.builds[0].variant == "cpu"
     assert "it is on fire" in str(choices.builds[0].why)

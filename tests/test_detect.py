@@ -90,9 +90,7 @@ def test_both_sources_tell_the_same(tmp_path: Path) -> None:
 
 
 def test_a_card_without_a_driver(tmp_path: Path) -> None:
-    host = changed(
-        tmp_path, "container-without-device", '"/sys/module/nvidia/version"', '"/sys/module/other"'
-    )
+    host = changed(tmp_path, "container-without-device", '"/sys/module/nvidia/version"', '"/sys/module/other"')
     (gpu,) = seen(host).accelerators
     assert "no NVIDIA driver is loaded" in str(gpu.problem)
 
@@ -185,9 +183,7 @@ def test_broken_and_lying_pythons_on_path(scratch_host: Host, tmp_path: Path) ->
     assert not [i for i in found if i.path == str(shim)]
 
 
-def test_an_environment_of_the_running_python_is_not_another_python(
-    scratch_host: Host, tmp_path: Path
-) -> None:
+def test_an_environment_of_the_running_python_is_not_another_python(scratch_host: Host, tmp_path: Path) -> None:
     import venv
 
     venv.create(tmp_path / "env", symlinks=True)

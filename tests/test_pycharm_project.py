@@ -103,9 +103,7 @@ def test_a_taken_name_still_leads_to_our_interpreter(tmp_path: Path) -> None:
     taken = "Python 3.11 (llm)"
     name = free_sdk_name(python_version="3.11.7", workspace=workspace, taken=(taken,))
     written(workspace, name)
-    table_with(
-        tmp_path / "config", {taken: "/another/llm/.venv/bin/python", name: f"{workspace}/.venv/bin/python"}
-    )
+    table_with(tmp_path / "config", {taken: "/another/llm/.venv/bin/python", name: f"{workspace}/.venv/bin/python"})
 
     read = understood(tmp_path / "config", workspace, tmp_path)
 
@@ -170,9 +168,7 @@ def test_what_xml_cannot_hold_is_an_error_and_never_a_broken_file() -> None:
 
 def test_undecodable_folder_names_still_give_readable_files(tmp_path: Path) -> None:
     workspace = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
-    files = project_files(
-        workspace=workspace, sdk_name=free_sdk_name(python_version="3.11", workspace=workspace)
-    )
+    files = project_files(workspace=workspace, sdk_name=free_sdk_name(python_version="3.11", workspace=workspace))
     assert ".idea/caf_.iml" in dict(files)
 
 

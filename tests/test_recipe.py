@@ -165,7 +165,5 @@ def test_the_schema_knows_the_keys_that_the_reader_knows() -> None:
     assert set(override["properties"]) == (fields - {"name", "schema"}) | {"when"}
     for definition in (schema, override, *schema["$defs"].values()):
         assert definition["additionalProperties"] is False
-        assert all(
-            "description" in p or "$ref" in p or "items" in p for p in definition["properties"].values()
-        )
+        assert all("description" in p or "$ref" in p or "items" in p for p in definition["properties"].values())
     assert "null" not in str(schema)

@@ -43,12 +43,8 @@ def test_the_problems_of_a_parent_come_too(tmp_path: Path) -> None:
 
 
 def test_a_model_needs_a_source_from_somewhere(tmp_path: Path) -> None:
-    assert problems(tmp_path, HEAD + '[model]\nrevision = "v1"\n') == [
-        "mine.toml:3: model: lacks the key source"
-    ]
-    assert problems(tmp_path, '[smoke]\ntask = "text-classification"\n') == [
-        "mine.toml:1:1: lacks the key name"
-    ]
+    assert problems(tmp_path, HEAD + '[model]\nrevision = "v1"\n') == ["mine.toml:3: model: lacks the key source"]
+    assert problems(tmp_path, '[smoke]\ntask = "text-classification"\n') == ["mine.toml:1:1: lacks the key name"]
 
 
 REFUSED = [
@@ -117,9 +113,7 @@ def test_values_that_are_taken(tmp_path: Path, template: str, value: str) -> Non
     assert read("mine", tmp_path).name == "mine"
 
 
-@pytest.mark.parametrize(
-    "name", ["", "Mine", "a b", "../x", "-a", "a-", "con", "com1", "名", "a" * 65, "a/b", "a.b"]
-)
+@pytest.mark.parametrize("name", ["", "Mine", "a b", "../x", "-a", "a-", "con", "com1", "名", "a" * 65, "a/b", "a.b"])
 def test_names_that_could_be_no_folder(tmp_path: Path, name: str) -> None:
     [found] = problems(tmp_path, f'name = "{name}"\n')
     assert found.startswith("mine.toml:1: name: ")

@@ -260,9 +260,7 @@ def test_a_stopped_server_answers_nobody_not_even_on_a_kept_connection() -> None
 def hub() -> Iterator[Hub]:
     gated, private = ["org/gated"], ["org/private"]
     models = ("org/tiny", "single", "org/gated", "org/private", "datasets/org/rows")
-    with Hub(
-        dict.fromkeys(models, MODEL), gated=gated, private=private, tokens=[TOKEN], unlicensed=[OTHER]
-    ) as running:
+    with Hub(dict.fromkeys(models, MODEL), gated=gated, private=private, tokens=[TOKEN], unlicensed=[OTHER]) as running:
         yield running
 
 
@@ -349,9 +347,7 @@ def test_a_missing_entry_and_a_bad_token(hub: Hub, tmp_path: Path) -> None:
     one_file = SNAPSHOT.replace("snapshot_download", "hf_hub_download")
     missing = hugging_face(hub, tmp_path, one_file, repo_id="org/tiny", filename="absent.bin")
     assert missing == {"error": "RemoteEntryNotFoundError"}
-    bad = hugging_face(
-        hub, tmp_path, one_file, repo_id="org/tiny", filename="config.json", token="hf_expired"
-    )
+    bad = hugging_face(hub, tmp_path, one_file, repo_id="org/tiny", filename="config.json", token="hf_expired")
     assert bad["error"] in ("HfHubHTTPError", "LocalEntryNotFoundError")
     headers = {"Authorization": "Bearer hf_expired"}
     status, answer, _ = ask(f"{hub.url}/org/tiny/resolve/main/config.json", headers=headers)

@@ -72,7 +72,7 @@ def help_text(repeats: int) -> Row:
     return Row("--help: against python -c pass", mine, bare, mine / bare, 4.0)
 
 
-def by_hand_uv(folder: Path, whole: Run) -> float:
+def by_hand_uv(folder: Path, whole: Run, *options: str) -> float:
     """`uv venv` and `uv pip sync` of the same lock, cache empty."""
     folder.mkdir()
     environment = _environment(folder)
@@ -80,7 +80,8 @@ def by_hand_uv(folder: Path, whole: Run) -> float:
     python = str(folder / "env" / "bin" / "python")
     began = time.monotonic()
     subprocess.run((binary, "venv", "-q", "-p", sys.executable, str(folder / "env")), env=environment, check=True)
-    subprocess.run((binary, "pip", "sync", "-q", str(whole.pylock), "--python", python), env=environment, check=True)
+    sync = (binary, "pip", "sync", "-q", str(whole.pylock), "--python", python, *options)
+    subprocess.run(sync, env=environment, check=True)
     return time.monotonic() - began
 
 

@@ -60,9 +60,7 @@ def entity(body: bytes | Path, act: Act) -> Entity:
     return Entity(body, size if act.truncate is None else min(size, act.truncate), act.flip)
 
 
-def requested_span(
-    headers: Mapping[str, str], size: int, etag: str | None
-) -> Span | Literal["whole", "impossible"]:
+def requested_span(headers: Mapping[str, str], size: int, etag: str | None) -> Span | Literal["whole", "impossible"]:
     """The one range that a request asks for; `whole` too where If-Range names another or a weak version."""
     match = re.fullmatch(r"bytes=(\d*)-(\d*)", headers.get("range", ""))
     if match is None or not any(match.groups()):

@@ -146,9 +146,7 @@ class Hub:
             return self._resolve(repository, caller, unquote(match["revision"]), unquote(match["path"]))
         return not_found()
 
-    def _api(
-        self, request: Request, match: re.Match[str], repository: Repository, commit: Commit
-    ) -> Response:
+    def _api(self, request: Request, match: re.Match[str], repository: Repository, commit: Commit) -> Response:
         match match["verb"]:
             case "revision":
                 return json_answer(info(repository, commit))
@@ -181,9 +179,7 @@ class Hub:
 
     def _resolve(self, repository: Repository, caller: Caller, revision: str, path: str) -> Response:
         if repository.gated and not caller.licensed:
-            raise Refused(
-                403 if caller.known else 401, "GatedRepo", f"Access to {repository.name} is restricted"
-            )
+            raise Refused(403 if caller.known else 401, "GatedRepo", f"Access to {repository.name} is restricted")
         commit = _commit(repository, revision)
         file = commit.files.get(path)
         known = {"X-Repo-Commit": commit.id}
@@ -253,14 +249,10 @@ def _commit(repository: Repository, revision: str) -> Commit:
 
 def main() -> None:
     """Serve the folders named on the command line until interrupted."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.upstream.hub", description="A model hub on loopback."
-    )
+    parser = argparse.ArgumentParser(prog="python -m tests.upstream.hub", description="A model hub on loopback.")
     parser.add_argument("--repository", action="append", required=True, metavar="ID=FOLDER")
     parser.add_argument("--gated", action="append", default=[], metavar="ID")
-    parser.add_argument(
-        "--token", action="append", default=[], help="a token that may read gated repositories"
-    )
+    parser.add_argument("--token", action="append", default=[], help="a token that may read gated repositories")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--port-file", type=Path)
     options = parser.parse_args()

@@ -69,6 +69,4 @@ def content_headers(file: RepositoryFile) -> dict[str, str]:
 
 def json_answer(value: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Any value as JSON."""
-    return Response(
-        status, {"Content-Type": "application/json", **(headers or {})}, json.dumps(value).encode()
-    )
+    return Response(status, {"Content-Type": "application/json", **(headers or {})}, json.dumps(value).encode())

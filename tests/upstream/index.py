@@ -208,9 +208,7 @@ def _html_page(title: str, links: Iterable[str]) -> Response:
     version = '<meta name="pypi:repository-version" content="1.0">'
     head = f"<!DOCTYPE html>\n<html><head>{version}<title>{title}</title>"
     body = "".join(f"{link}<br>\n" for link in links)
-    return Response(
-        headers={"Content-Type": HTML_TYPE}, body=f"{head}</head><body>\n{body}</body></html>\n".encode()
-    )
+    return Response(headers={"Content-Type": HTML_TYPE}, body=f"{head}</head><body>\n{body}</body></html>\n".encode())
 
 
 def _json_page(content: dict[str, Any]) -> Response:
@@ -252,9 +250,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.upstream.index", description="A package index.")
     parser.add_argument("--simple", type=Path, metavar="FOLDER", help="at /simple/")
     parser.add_argument("--flat", type=Path, metavar="FOLDER", help="at /flat/")
-    parser.add_argument(
-        "--pytorch", action="append", default=[], metavar="VARIANT=FOLDER", help="at /whl/VARIANT/"
-    )
+    parser.add_argument("--pytorch", action="append", default=[], metavar="VARIANT=FOLDER", help="at /whl/VARIANT/")
     parser.add_argument("--no-hashes", dest="hashes", action="store_false")
     parser.add_argument("--no-metadata", dest="metadata", action="store_false")
     parser.add_argument("--port", type=int, default=0)

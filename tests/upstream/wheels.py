@@ -110,9 +110,7 @@ def _metadata(name: str, version: str, requires: Iterable[str], requires_python:
 
 def _wheel(tag: str) -> bytes:
     python, abi, platforms = tag.split("-")
-    tags = [
-        f"Tag: {one}-{abi}-{platform}\n" for one in python.split(".") for platform in platforms.split(".")
-    ]
+    tags = [f"Tag: {one}-{abi}-{platform}\n" for one in python.split(".") for platform in platforms.split(".")]
     pure = str(abi == "none" and platforms == "any").lower()
     return f"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: {pure}\n{''.join(tags)}".encode()
 
