@@ -13,7 +13,7 @@ SetupError                1  a bug of ours, when nothing better fits
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from setup_llm_dev.messages import Message
 
@@ -21,7 +21,7 @@ from setup_llm_dev.messages import Message
 class SetupError(Exception):
     """An error for the person in front of the screen: what happened, and what to do next (`hint`)."""
 
-    exit_code: ClassVar[int] = 1
+    exit_code: int = 1
 
     def __init__(self, message: Message, *, hint: Message | None = None) -> None:
         super().__init__(message)
@@ -94,6 +94,7 @@ class Interrupted(SetupError):
     def __init__(self, message: Message, *, signal_number: int = 2, hint: Message | None = None) -> None:
         super().__init__(message, hint=hint)
         self.signal_number = signal_number
+        self.exit_code = 128 + signal_number
 
     @property
     def code(self) -> int:

@@ -2,7 +2,6 @@
 
 import argparse
 import base64
-import sys
 import time
 from collections.abc import Callable
 from hashlib import sha256
@@ -45,6 +44,7 @@ def run(arguments: argparse.Namespace, output: "Output") -> int:
 
 
 def _run(session: "Session", began: float, *, ask: bool) -> int:
+    from setup_llm_dev.cli.ask import agreed
     from setup_llm_dev.stages.prepare import prepare
     from setup_llm_dev.stages.sweep import sweep
 
@@ -55,7 +55,7 @@ def _run(session: "Session", began: float, *, ask: bool) -> int:
     if prepared.nothing_to_do:
         return _nothing_to_do(session, prepared, began)
     _announce(session, prepared)
-    if ask and not _agreed(session):
+    if ask and not agreed(output, session.host.cancel):
         output.say(message("nothing was changed"))
         return 0
     return _execute(session, prepared, began)
@@ -109,8 +109,7 @@ def _execute(session: "Session", prepared: "Prepared", began: float) -> int:
     )
     events: list[Event] = []
     with drawer(session.output) as drawing:
-        for event in execute(steps, host, recipe=prepared.plan.recipe.name, run=name):
-            journal.keep(event)
+        for event in execute(steps, host, recipe=prepared.plan.recipe.name, run=name, keep=journal.keep):
             _note(log, event)
             events.append(event)
             drawing.show(event)
@@ -200,16 +199,6 @@ def _announce(session: "Session", prepared: "Prepared") -> None:
     for gap in prepared.plan.gaps:
         say(message("gap: {what}: {why}", what=PARTS.get(gap.what, gap.what), why=gap.why))
     say(message("project folder: {path}", path=str(session.layout.workspace)))
-
-
-def _agreed(session: "Session") -> bool:
-    """Asked once, and only where somebody can answer."""
-    if session.output.json or not sys.stdin or not sys.stdin.isatty() or not sys.stderr.isatty():
-        return True
-    session.output.complain(session.output.translate(message("Go on? [Y/n] ")))
-    answer = sys.stdin.readline()
-    session.host.cancel.raise_if_set()
-    return answer.strip().lower() in ("", "y", "yes", "j", "是", "好")
 
 
 def _note(log: "Log", event: "Event") -> None:

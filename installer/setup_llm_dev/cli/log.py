@@ -4,7 +4,8 @@ import os
 import re
 import tempfile
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path, PurePath
 from urllib.parse import quote, unquote
 
@@ -68,10 +69,27 @@ class Log:
             self.line(text)
 
 
-def keep_traceback(error: BaseException) -> Path:
-    """Where the traceback of a bug was put."""
-    text = Masker(os.environ)("".join(traceback.format_exception(error)))
-    handle, name = tempfile.mkstemp(prefix="setup-llm-dev-bug-", suffix=".log")
-    with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        stream.write(text)
-    return Path(name)
+def failure_log(
+    error: BaseException, said: Iterable[str], environment: Mapping[str, str], folder: PurePath | None
+) -> Path | None:
+    """Keep what led to a failure that no run has logged: what was said, and the traceback with its causes.
+
+    In `folder`, or in a temporary one where that is None or can't be written; None where neither can.
+    """
+    lines = [*said, "".join(traceback.format_exception(error)).rstrip()]
+    for place in (folder, None):
+        try:
+            return _written(lines, environment, place or Path(tempfile.mkdtemp(prefix="setup-llm-dev-")))
+        except OSError:
+            continue
+    return None
+
+
+def _written(lines: Iterable[str], environment: Mapping[str, str], folder: PurePath) -> Path:
+    from setup_llm_dev.host.state import run_name
+
+    log = Log(folder, run_name(datetime.now(UTC)), environment)
+    for line in lines:
+        log.line(line)
+    log.start()
+    return log.path

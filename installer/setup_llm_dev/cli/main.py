@@ -8,50 +8,63 @@ from setup_llm_dev.cli.commands import COMMANDS
 from setup_llm_dev.cli.language import install
 from setup_llm_dev.cli.output import Output
 from setup_llm_dev.cli.parser import module, parse
-from setup_llm_dev.errors import Interrupted, SetupError, UsageError
+from setup_llm_dev.errors import Busy, Interrupted, Refused, SetupError, UsageError
 from setup_llm_dev.messages import Message, message
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path, PurePath
 
 
 def main() -> NoReturn:
     """Run `sys.argv`; ends the process with the contract's exit code."""
-    code = run(sys.argv[1:])
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError):
-            # The reader of our output is gone, which is no failure of the work.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    _open_closed_streams()
+    output = _output(sys.argv[1:])
+    code = run(sys.argv[1:], output)
+    output.flush()
+    if output.lost is not None:
+        code = _failed(output.lost, output) if code == 0 else code
     if code >= 128:
         os._exit(code)  # lanes that still wait for the network must not hold us up
     sys.exit(code)
 
 
-def run(argv: list[str]) -> int:
+def run(argv: list[str], output: Output | None = None) -> int:
     """The exit code of one command line."""
-    output = _output(argv)
+    output = output or _output(argv)
     if not output.json:
         install()
+    home: str | None = None
     try:
         arguments = parse(argv, output.translate)
-        output.verbose = getattr(arguments, "verbose", False)
+        output.verbose, home = arguments.verbose, arguments.home
         return _command(arguments, output)
     except Interrupted as error:
         return _ended(error, output)
     except SetupError as error:
-        return _failed(error, output)
+        return _failed(error, output, _log_of(error, output, home))
     except KeyboardInterrupt:
         return _ended(Interrupted(message("stopped"), signal_number=2), output)
+    except SystemExit as end:  # argparse, after --help and --version
+        return int(end.code or 0)
     except BrokenPipeError:
         return 0
     except OSError as error:
         from setup_llm_dev.host.files import system_error
 
-        return _failed(system_error(error, error.filename or ""), output)
+        return _failed(system_error(error, error.filename or ""), output, _log_of(error, output, home))
     except Exception as error:
-        return _bug(error, output)
+        return _failed(_bug(error), output, _log_of(error, output, home))
+
+
+def _open_closed_streams() -> None:
+    """A stream that was closed before we began is None; the null device takes its place and its descriptor.
+
+    In this order, since the lowest free descriptor is the one that is taken: no file of ours must become stdout.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - it stays open
 
 
 def _output(argv: list[str]) -> Output:
@@ -69,20 +82,19 @@ def _command(arguments: "argparse.Namespace", output: Output) -> int:
     return module(command).run(arguments, output)
 
 
-def _failed(error: SetupError, output: Output) -> int:
-    output.document({"schema": "error/1", "error": _as_table(error)})
-    if not output.json:
+def _failed(error: SetupError, output: Output, log: "Path | None" = None) -> int:
+    output.document({"schema": "error/1", "error": _as_table(error, log)})
+    if not output.json or output.lost is not None:
         output.complain(output.translate(message("error: {text}", text=error.message)))
         if error.hint is not None:
             output.complain(output.translate(message("hint: {text}", text=error.hint)))
-        log = getattr(error, "log", None)
-        if log:
+        if log is not None:
             output.complain(output.translate(message("log: {path}", path=str(log))))
     return error.exit_code
 
 
 def _ended(error: Interrupted, output: Output) -> int:
-    output.document({"schema": "error/1", "error": _as_table(error) | {"exit_code": error.code}})
+    output.document({"schema": "error/1", "error": _as_table(error, None) | {"exit_code": error.code}})
     if not output.json:
         output.complain("")
         output.complain(output.translate(_how_to_go_on()))
@@ -93,25 +105,46 @@ def _how_to_go_on() -> Message:
     return message("stopped; the same command goes on where this one ended")
 
 
-def _bug(error: Exception, output: Output) -> int:
-    from setup_llm_dev.cli.log import keep_traceback
-
-    place = keep_traceback(error)
-    text = message(
-        "this is a bug of setup-llm-dev: {kind}: {text} (traceback: {path})",
-        kind=type(error).__name__,
-        text=str(error),
-        path=str(place),
-    )
-    return _failed(SetupError(text), output)
+def _bug(error: Exception) -> SetupError:
+    kind, text = type(error).__name__, str(error)
+    return SetupError(message("this is a bug of setup-llm-dev: {kind}: {text}", kind=kind, text=text))
 
 
-def _as_table(error: SetupError) -> dict[str, object]:
+def _log_of(error: Exception, output: Output, home: str | None) -> "Path | None":
+    """A log for what failed before or beside the execution, which keeps its own.
+
+    None for words, refusals and waiting for others: their sentence says all, and they would push real logs out.
+    """
+    if isinstance(error, (UsageError, Refused, Busy)):
+        return None
+    from setup_llm_dev.cli.log import failure_log
+
+    return failure_log(error, output.said, os.environ, _logs(home))
+
+
+def _logs(home: str | None) -> "PurePath | None":
+    """The folder for logs, where there is a data folder already: a failure makes none."""
+    from pathlib import Path
+
+    try:
+        from setup_llm_dev.cli.session import DEFAULT_RECIPE, named_folder
+        from setup_llm_dev.host.world import System
+        from setup_llm_dev.platforms.registry import current_platform
+
+        layout = current_platform(System()).layout(
+            home=Path.home(), environment=os.environ, recipe=DEFAULT_RECIPE, data=named_folder(home)
+        )
+        return layout.logs if Path(layout.data).is_dir() else None
+    except Exception:  # whatever is broken here must not hide what broke first
+        return None
+
+
+def _as_table(error: SetupError, log: "Path | None") -> dict[str, object]:
     return {
         "exit_code": error.exit_code,
         "kind": type(error).__name__ if not isinstance(error, UsageError) else "UsageError",
         "message": str(error.message),
         "hint": str(error.hint) if error.hint else None,
         "url": getattr(error, "url", None) or None,
-        "log": str(getattr(error, "log", "") or "") or None,
+        "log": str(log) if log is not None else None,
     }

@@ -2,14 +2,21 @@
 
 import os
 import sys
+from collections import deque
 from typing import Any, TextIO
 
 from setup_llm_dev.cli.language import translator
-from setup_llm_dev.messages import Message
+from setup_llm_dev.errors import SystemRefused
+from setup_llm_dev.messages import Message, message
+
+_REMEMBERED = 1000
 
 
 class Output:
-    """One value for everything a command says. `json`: stdout is one JSON document; `quiet`: no talk."""
+    """One value for everything a command says. `json`: stdout is one JSON document; `quiet`: no talk.
+
+    `said` is the talk so far in English, for a log; `lost` is why results did not arrive, if they did not.
+    """
 
     def __init__(
         self,
@@ -29,6 +36,8 @@ class Output:
         self._translate = translator(language)
         self.stdout = stdout or sys.stdout
         self.stderr = stderr or sys.stderr
+        self.said: deque[str] = deque(maxlen=_REMEMBERED)
+        self.lost: SystemRefused | None = None
 
     def translate(self, sentence: Message) -> str:
         return sentence.render(self._translate)
@@ -54,6 +63,7 @@ class Output:
 
     def say(self, sentence: Message) -> None:
         """A translated line of talk on stderr; nothing with `-q`."""
+        self.said.append(str(sentence))
         if not self.quiet:
             self._write(self.stderr, self.translate(sentence))
 
@@ -61,16 +71,38 @@ class Output:
         """A line on stderr that `-q` does not silence."""
         self._write(self.stderr, line)
 
-    def _write(self, stream: TextIO, line: str) -> None:
-        try:
-            print(line, file=stream, flush=True)
-        except UnicodeEncodeError:
-            from setup_llm_dev.cli.widths import spelled
+    def flush(self) -> None:
+        """What others left in the buffers (the help of argparse), as if it were a line of ours."""
+        for stream in (self.stdout, self.stderr):
+            self._write(stream, "", end="")
 
-            print(spelled(line, stream.encoding or "ascii"), file=stream, flush=True)
+    def _write(self, stream: TextIO, line: str, end: str = "\n") -> None:
+        """Nobody who reads, or no space: no reason to leave the work half done; the second is told at the end."""
+        try:
+            _print(line, end, stream)
         except BrokenPipeError:
-            # The reader of our output is gone, which is no reason to leave the work half done.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            _to_nowhere(stream)
+        except OSError as error:
+            _to_nowhere(stream)
+            if stream is self.stdout:
+                why = error.strerror or str(error)
+                self.lost = SystemRefused(message("the result could not be written: {why}", why=why))
+
+
+def _print(line: str, end: str, stream: TextIO) -> None:
+    try:
+        print(line, file=stream, end=end, flush=True)
+    except UnicodeEncodeError:
+        from setup_llm_dev.cli.widths import spelled
+
+        print(spelled(line, stream.encoding or "ascii"), file=stream, end=end, flush=True)
+
+
+def _to_nowhere(stream: TextIO) -> None:
+    """What is left in its buffer goes there too, instead of failing once more when the process ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def _encode(document: object, *, indent: bool) -> str:

@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace, output: "Output") -> int:
         on_wait=lambda owner: output.say(message("waiting for another run ({owner})", owner=owner)),
     ):
         memory = last_run(journals, session.layout.workspace)
-        others = [run for run in standing_runs(journals) if run.workspace != str(session.layout.workspace)]
+        others = [run for run in standing_runs(journals) if memory is None or run.path != memory.path]
         events = list(undo(session.host, memory, others)) if memory is not None else []
         tidy(session.host, session.layout)
     return _show(events, output, memory is None)

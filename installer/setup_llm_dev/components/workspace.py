@@ -18,10 +18,15 @@ from setup_llm_dev.steps.link import SwitchLink
 from setup_llm_dev.steps.step import Step
 from setup_llm_dev.steps.write import WriteFiles
 
+APPLIED = "applied.json"
+"""In our own folder of the project: which parts the last apply was about, so that `status` asks for no others."""
 
-def workspace_steps(recipe: Recipe, lock: Lock, pylock: str, layout: Layout, resources: Resources) -> tuple[Step, ...]:
+
+def workspace_steps(
+    recipe: Recipe, lock: Lock, pylock: str, layout: Layout, resources: Resources, parts: frozenset[str]
+) -> tuple[Step, ...]:
     """Only missing files are made; our own, in `.setup-llm-dev` and the lock, are kept up to date."""
-    own = [("smoke.pyz", resources.smoke)]
+    own = [("smoke.pyz", resources.smoke), (APPLIED, _json({"parts": sorted(parts)}))]
     if lock.model is not None:
         own.append(("smoke.json", _json(smoke_job(recipe, lock, layout))))
     return (

@@ -22,9 +22,10 @@ from setup_llm_dev.messages import Message, message
 
 Rule = Callable[[Any], Message | None]
 
+# Their builds belong to one build of torch: they come from its source, or not at all.
 TORCH_FAMILY = frozenset(
-    {"torch", "torchvision", "torchaudio", "pytorch", "triton", "triton-windows", "triton-xpu",
-     "pytorch-triton", "pytorch-triton-rocm", "pytorch-triton-xpu"}
+    {"torch", "torchvision", "torchaudio", "torchao", "torchcodec", "pytorch", "triton", "triton-rocm",
+     "triton-windows", "triton-xpu", "pytorch-triton", "pytorch-triton-rocm", "pytorch-triton-xpu"}
 )  # fmt: skip
 _RESERVED = frozenset({"con", "prn", "aux", "nul", *(f"{d}{n}" for d in ("com", "lpt") for n in range(10))})
 _HUB_SEGMENT = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?")

@@ -3,6 +3,7 @@
 import hashlib
 import socket
 import ssl
+import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 import requests
 import truststore
 from requests.adapters import HTTPAdapter
+from requests.utils import should_bypass_proxies
 
 from setup_llm_dev.errors import Unreachable, UsageError
 from setup_llm_dev.host.cancel import Cancel
@@ -18,7 +20,7 @@ from setup_llm_dev.host.configuration import without_credentials
 from setup_llm_dev.host.files import Files
 from setup_llm_dev.messages import Message, message
 
-_PAGE_LIMIT = 64 << 20
+PAGE_LIMIT = 64 << 20
 _TRIES = 2
 _RETRIED = {408, 429, 500, 502, 503, 504}
 
@@ -30,24 +32,25 @@ class Fetcher:
         self._environment = environment
         self._cancel = cancel
         self._files = files
-        self._session = requests.Session()
+        self._session = _Session(environment)
         self._session.mount("https://", _SystemCertificates(environment))
-        self._session.proxies.update(_proxies(environment))
         self._session.headers["User-Agent"] = "setup-llm-dev"
         self._session.max_redirects = 10
 
-    def get(self, url: str, *, accept: str = "*/*", timeout: float = 10.0, tries: int = _TRIES) -> "Answer":
-        """The whole body, at most 64 MiB. Raises Unreachable (4) after `tries`, naming URL and cause."""
+    def get(
+        self, url: str, *, accept: str = "*/*", timeout: float = 10.0, tries: int = _TRIES, limit: int = PAGE_LIMIT
+    ) -> "Answer":
+        """The whole body, at most `limit` bytes. Raises Unreachable (4) after `tries`, naming URL and cause."""
         failure: Unreachable | None = None
         for attempt in range(tries):
             if attempt and self._cancel.wait(0.5 * 2**attempt):
                 self._cancel.raise_if_set()
             try:
-                return self._once(url, accept, timeout)
+                return self._once(url, accept, timeout, limit)
             except _Again as again:
                 failure = again.error
         assert failure is not None  # noqa: S101 - tries is at least one
-        raise failure
+        raise _counted(failure, tries)
 
     def sha256(self, url: str, timeout: float = 30.0) -> str:
         """Hex digest of the bytes at `url`, which are not kept. Raises Unreachable (4)."""
@@ -84,7 +87,7 @@ class Fetcher:
         with ThreadPoolExecutor(8) as pool:
             return tuple(pool.map(self.size, urls))
 
-    def _once(self, url: str, accept: str, timeout: float) -> "Answer":
+    def _once(self, url: str, accept: str, timeout: float, limit: int) -> "Answer":
         shown = without_credentials(url)
         try:
             with self._session.get(
@@ -97,7 +100,7 @@ class Fetcher:
                     raise _Again(_refused_by(answer.status_code, shown))
                 if not answer.ok:
                     raise _refused_by(answer.status_code, shown)
-                return Answer(_body(answer, shown), answer.headers.get("Content-Type", ""), answer.url)
+                return Answer(_body(answer, shown, limit), answer.headers.get("Content-Type", ""), answer.url)
         except requests.RequestException as error:
             raise _Again(in_words(error, shown)) from error
 
@@ -115,6 +118,30 @@ class _Again(Exception):
     def __init__(self, error: Unreachable) -> None:
         super().__init__(str(error))
         self.error = error
+
+
+class _Session(requests.Session):
+    """Proxies and certificate files of the environment that we were given, chosen anew for each request and redirect.
+
+    `trust_env` stays on for .netrc alone; what else it would read from this process's environment is answered here.
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        super().__init__()
+        self.trust_env = True
+        self._environment = environment
+
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> dict[str, Any]:
+        del proxies, verify
+        bundle = self._environment.get("REQUESTS_CA_BUNDLE") or self._environment.get("CURL_CA_BUNDLE")
+        proxies = _proxies(str(url), self._environment)
+        return {"proxies": proxies, "stream": bool(stream), "verify": bundle or True, "cert": cert}
+
+    def rebuild_proxies(self, prepared_request: requests.PreparedRequest, proxies: Any) -> dict[str, str]:
+        """A redirect may lead to a host that the proxy is not for, or the other way round."""
+        del proxies
+        prepared_request.headers.pop("Proxy-Authorization", None)  # the adapter sets it for the proxy that is used
+        return _proxies(prepared_request.url or "", self._environment)
 
 
 class _SystemCertificates(HTTPAdapter):
@@ -148,8 +175,15 @@ class _SystemCertificates(HTTPAdapter):
         return context
 
 
-def _proxies(environment: Mapping[str, str]) -> dict[str, str]:
-    """By scheme, from the environment that we were given, which may hold pip's proxy."""
+# requests asks NO_PROXY through os.environ, which it sets and resets: two threads at once would leave it changed.
+_ASKING_NO_PROXY = threading.Lock()
+
+
+def _proxies(url: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """By scheme, from the environment that we were given, which may hold pip's proxy; none for hosts of NO_PROXY."""
+    with _ASKING_NO_PROXY:
+        if should_bypass_proxies(url, environment.get("no_proxy") or environment.get("NO_PROXY") or ""):
+            return {}
     found: dict[str, str] = {}
     for scheme in ("http", "https"):
         for name in (f"{scheme}_proxy", f"{scheme.upper()}_PROXY", "all_proxy", "ALL_PROXY"):
@@ -168,13 +202,7 @@ def in_words(error: BaseException, url: str) -> Unreachable:
             hint=message("check HTTPS_PROXY and NO_PROXY"),
         )
     if isinstance(error, requests.exceptions.SSLError):
-        return Unreachable(
-            message("the certificate of {host} is not trusted here ({url})", host=host, url=url),
-            url=url,
-            hint=message(
-                "behind a company proxy set SSL_CERT_FILE to its certificate; also check the clock of this machine"
-            ),
-        )
+        return untrusted(url)
     if isinstance(error, requests.exceptions.Timeout):
         why = message("{host} did not answer in time ({url})", host=host, url=url)
     elif _is_name_error(error):
@@ -182,6 +210,24 @@ def in_words(error: BaseException, url: str) -> Unreachable:
     else:
         why = message("no connection to {host} ({url})", host=host, url=url)
     return Unreachable(why, url=url, hint=hint_for(url))
+
+
+def untrusted(url: str) -> Unreachable:
+    """The other side has a certificate that neither the system nor SSL_CERT_FILE vouches for."""
+    return Unreachable(
+        message("the certificate of {host} is not trusted here ({url})", host=_host(url), url=url),
+        url=url,
+        hint=message(
+            "behind a company proxy set SSL_CERT_FILE to its certificate; also check the clock of this machine"
+        ),
+    )
+
+
+def _counted(error: Unreachable, tries: int) -> Unreachable:
+    if tries == 1:
+        return error
+    text = message("{what}; tried {times} times", what=error.message, times=tries)
+    return Unreachable(text, url=error.url, status=error.status, hint=error.hint)
 
 
 def hint_for(url: str) -> Message:
@@ -216,13 +262,13 @@ def _refused_by(status: int, url: str) -> Unreachable:
     )
 
 
-def _body(answer: requests.Response, url: str) -> bytes:
+def _body(answer: requests.Response, url: str, limit: int) -> bytes:
     parts, size = [], 0
     expected = answer.headers.get("Content-Length", "")
     for part in answer.iter_content(1 << 16):
         parts.append(part)
         size += len(part)
-        if size > _PAGE_LIMIT:
+        if size > limit:
             raise Unreachable(message("{url} sends more than we accept for a page", url=url), url=url)
     if expected.isdigit() and "Content-Encoding" not in answer.headers and size != int(expected):
         raise _Again(Unreachable(message("the answer of {url} was cut off", url=url), url=url))

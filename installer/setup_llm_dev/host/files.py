@@ -320,18 +320,17 @@ def _in_words(path: PurePath) -> Iterator[None]:
 
 
 def _remove_aside(folder: Path) -> None:
-    if sys.version_info >= (3, 12):
-        shutil.rmtree(folder, onexc=_make_writable)
-    else:
-        shutil.rmtree(folder, onerror=_make_writable)
-
-
-def _make_writable(function: object, path: str, _error: object) -> None:
-    """Read-only folders (wheels may bring them) are made writable once, then removed."""
-    Path(path).parent.chmod(stat.S_IRWXU)
-    if not Path(path).is_symlink():
-        Path(path).chmod(stat.S_IRWXU)
-    function(path)  # type: ignore[operator]
+    """Folders that their owner may not write or enter (wheels may bring them) are opened once, then removed."""
+    try:
+        shutil.rmtree(folder)
+    except PermissionError:
+        folder.chmod(stat.S_IRWXU)
+        for parent, folders, files in os.walk(folder):
+            for name in folders + (files if os.name == "nt" else []):
+                place = Path(parent, name)
+                if not place.is_symlink():
+                    place.chmod(stat.S_IRWXU)
+        shutil.rmtree(folder)
 
 
 def _junction(place: Path, target: Path) -> None:

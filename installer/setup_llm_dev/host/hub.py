@@ -145,6 +145,10 @@ class Hub:
                     url=url, status=404,
                     hint=message("name a branch, a tag or a commit of that model"),
                 )  # fmt: skip
+            case "certificate":
+                from setup_llm_dev.host.fetch import untrusted  # here, since few need it and it brings all of HTTP
+
+                return untrusted(without_credentials(self.endpoint))
             case "disk":
                 return SystemRefused(message("the model could not be written: {why}", why=why))
             case "size":

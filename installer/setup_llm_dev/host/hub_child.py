@@ -2,6 +2,8 @@
 
 import errno
 import json
+import os
+import ssl
 import sys
 import threading
 import time
@@ -9,12 +11,21 @@ from typing import Any
 
 
 def main() -> None:
+    use_system_certificates()
     job = json.load(sys.stdin)
     try:
         answer = _resolve(job) if job["action"] == "resolve" else _download(job)
     except Exception as error:
         answer = _failure(error)
     _tell(answer)
+
+
+def use_system_certificates() -> None:
+    """Before huggingface_hub makes its client: a company's own authority is in the system's store, not in certifi."""
+    if not os.environ.get("SSL_CERT_FILE"):
+        import truststore
+
+        truststore.inject_into_ssl()
 
 
 def _resolve(job: dict[str, Any]) -> dict[str, Any]:
@@ -107,9 +118,15 @@ class _Counts:
 def _failure(error: Exception) -> dict[str, Any]:
     from huggingface_hub import errors
 
+    if isinstance(error, errors.LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
+        # Not in the cache, and the hub could not be asked: why not is what counts. It is an EntryNotFoundError too.
+        return _failure(error.__cause__)
     status = getattr(getattr(error, "response", None), "status_code", None)
     text = (str(error).strip() or type(error).__name__).splitlines()[0]
+    if _is_certificate_error(error):
+        return {"error": "certificate", "text": text}
     kinds: tuple[tuple[type[Exception], str], ...] = (
+        (errors.LocalEntryNotFoundError, "unreachable"),
         (errors.GatedRepoError, "gated"),
         (errors.RepositoryNotFoundError, "missing"),
         (errors.RevisionNotFoundError, "revision"),
@@ -124,6 +141,14 @@ def _failure(error: Exception) -> dict[str, Any]:
     if "consistency check" in text or "file should be of size" in text.lower():
         return {"error": "size", "text": text}
     return {"error": "unreachable", "text": text, "status": status}
+
+
+def _is_certificate_error(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _tell(answer: dict[str, Any]) -> None:

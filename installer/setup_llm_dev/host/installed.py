@@ -56,6 +56,17 @@ def read_records(
     return tuple(files), tuple(differences)
 
 
+def measured(environment: Path, names: Iterable[str]) -> tuple[InstalledFile, ...]:
+    """Files of the environment that no wheel brought, as they are now."""
+    root = str(environment) + os.sep
+    files = []
+    for name in names:
+        status = os.lstat(root + name)
+        digest = _digest(root + name, status.st_size).hex()
+        files.append(InstalledFile(name, digest, status.st_size, status.st_mtime_ns, status.st_ino))
+    return tuple(files)
+
+
 def compare(environment: Path, known: Iterable[InstalledFile], *, full: bool = False) -> tuple[Difference, ...]:
     """What differs from a list made by `read_records`; only files whose stat changed are hashed, or all if `full`."""
     differences = []

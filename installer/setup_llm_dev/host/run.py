@@ -77,7 +77,8 @@ class Programs:
         `on_line` gets each line of standard output as it comes, `on_error_line` of standard error. What goes beyond
         `limit` bytes on either stream is dropped, and lines longer than that come in pieces. A `tied` child ends when
         we are killed (Linux).
-        Raises SystemRefused when the program can't be started, Interrupted when cancelled.
+        Raises SystemRefused when the program can't be started, Interrupted when cancelled, and what a listener
+        raised, which hears no more lines after that.
         """
         command = tuple(str(a) for a in argv)
         child = self._start(_tied(command) if tied else command, self.built_environment(environment), cwd)
@@ -90,6 +91,8 @@ class Programs:
         out.join(2.0)
         err.join(2.0)
         self._cancel.raise_if_set()
+        out.raise_failure()
+        err.raise_failure()
         return Completed(command, None if timed_out else child.returncode, out.text(), err.text())
 
     def built_environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -108,7 +111,7 @@ class Programs:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env=environment,
-                cwd=cwd or Path("/" if os.name != "nt" else os.environ.get("SYSTEMDRIVE", "C:") + "\\"),
+                cwd=cwd or Path("/" if os.name != "nt" else self._environment.get("SYSTEMDRIVE", "C:") + "\\"),
                 start_new_session=True,
             )
         except OSError as error:
@@ -169,6 +172,7 @@ class _Reader:
         self._left = self._longest = limit
         self._on_line = on_line
         self._stream = stream
+        self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._drain, daemon=True)
         self._thread.start()
 
@@ -178,14 +182,27 @@ class _Reader:
     def text(self) -> str:
         return b"".join(self._parts).decode("utf-8", "replace")
 
+    def raise_failure(self) -> None:
+        """What the listener raised in the reader's thread, where nobody could have caught it."""
+        if self._failure is not None:
+            raise self._failure
+
     def _drain(self) -> None:
         for line in iter(lambda: self._stream.readline(self._longest), b""):  # type: ignore[attr-defined]
             if self._left > 0:
                 self._parts.append(line[: self._left])
                 self._left -= len(line)
-            if self._on_line is not None:
-                self._on_line(line.decode("utf-8", "replace").rstrip("\r\n"))
+            self._hand_on(line)
         self._stream.close()  # type: ignore[attr-defined]
+
+    def _hand_on(self, line: bytes) -> None:
+        """A listener that fails must not stop the draining, or the child would wait for ever."""
+        if self._on_line is None or self._failure is not None:
+            return
+        try:
+            self._on_line(line.decode("utf-8", "replace").rstrip("\r\n"))
+        except Exception as error:
+            self._failure = error
 
 
 def _end_group(child: subprocess.Popen[bytes]) -> None:

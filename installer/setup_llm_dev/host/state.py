@@ -61,12 +61,13 @@ class JournalWriter:
     files: Files = field(default_factory=Files)
     _open: bool = False
 
-    def keep(self, event: Event) -> None:
-        """Write down what `undo` and the report need; progress is not kept."""
+    def keep(self, event: Event, before: dict[str, Any] | None = None) -> None:
+        """Write down what `undo` and the report need, `before` the step begins; progress is not kept."""
         match event:
             case Started():
                 kind, record = self.records[event.step]
-                self._write({"started": event.step, "kind": kind, "record": record, "phase": event.phase})
+                entry = {"started": event.step, "kind": kind, "record": record, "phase": event.phase}
+                self._write(entry | ({"before": before} if before else {}))
             case Applied():
                 self._write({"applied": event.step, "receipt": event.receipt, "seconds": round(event.seconds, 3)})
             case Failed():
@@ -119,7 +120,8 @@ def standing_runs(folder: PurePath) -> tuple[RunMemory, ...]:
 def read_run(path: Path) -> RunMemory:
     entries = decode_lines(path.read_bytes())
     began = {e["started"]: (e["kind"], e["record"]) for e in entries if "started" in e}
-    receipts = {e["applied"]: e["receipt"] for e in entries if "applied" in e}
+    receipts = {e["started"]: e.get("before", {}) for e in entries if "started" in e}
+    receipts |= {e["applied"]: e["receipt"] for e in entries if "applied" in e}
     steps = tuple((name, kind, record, receipts.get(name, {})) for name, (kind, record) in began.items())
     return RunMemory(
         path=path,

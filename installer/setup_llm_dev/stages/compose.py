@@ -70,7 +70,7 @@ def _steps(
         yield model_step(lock.model, layout, generation.interpreter)
         if "smoke" in parts:
             yield from smoke_steps(recipe, lock, layout, machine, resources, layout.python_in(generation.folder))
-    yield from workspace_steps(recipe, lock, pylock, layout, resources)
+    yield from workspace_steps(recipe, lock, pylock, layout, resources, parts)
     if "ide" in parts:
         taken = frozenset(name for ide in machine.ides for name in ide.interpreters)
         name = free_sdk_name(python_version=generation.version, workspace=layout.workspace, taken=taken)

@@ -4,27 +4,34 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from setup_llm_dev.documents.events import Applied, Began, Event, Failed, Progressed, Skipped, Started
+from setup_llm_dev.documents.journal import Receipt
 from setup_llm_dev.errors import Interrupted, SetupError
 from setup_llm_dev.host.files import system_error
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
-from setup_llm_dev.steps.step import Progress, Satisfied, Step
+from setup_llm_dev.steps.step import Progress, Remembering, Satisfied, Step
 
 _LANES = 4
 _PATIENCE_SECONDS = 0.6
 
 
-def execute(steps: Sequence[Step], host: Host, *, recipe: str, run: str) -> Iterator[Event]:
+Keep = Callable[[Event, Receipt], None]
+
+
+def execute(steps: Sequence[Step], host: Host, *, recipe: str, run: str, keep: Keep | None = None) -> Iterator[Event]:
     """Bring every step to «satisfied»: staging steps side by side, then checks, then switches, one by one.
 
     A step is skipped if it is satisfied; otherwise applied and then asked again, as its post-condition. The first
     failure of a required step ends the run before anything is switched; a `Failed` event carries the error.
+
+    `keep` writes down that a step begins, with what stood there before, and returns before the step changes anything;
+    it is called from the lanes, one at a time.
     """
-    runner = _Runner(steps, host)
+    runner = _Runner(steps, host, keep)
     yield Began(recipe=recipe, run=run, steps=tuple(step.id for step in steps))
     for phase in ("stage", "check", "switch"):
         group = [step for step in steps if step.phase == phase]
@@ -36,7 +43,8 @@ def execute(steps: Sequence[Step], host: Host, *, recipe: str, run: str) -> Iter
 class _Runner:
     """Runs groups of steps; events of all lanes come out of one queue, in the order in which they happened."""
 
-    def __init__(self, steps: Sequence[Step], host: Host) -> None:
+    def __init__(self, steps: Sequence[Step], host: Host, keep: Keep | None) -> None:
+        self._keep = keep
         self._host = host
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._began = time.monotonic()
@@ -56,13 +64,14 @@ class _Runner:
                     waiting.remove(step)
                     running[step.id] = pool.submit(self._one, step)
                 if not running:
-                    return  # what is left needs a step that failed
+                    break  # what is left needs a step that failed
                 event = self._next()
                 if event is not None:
                     yield event
                 running = {name: future for name, future in running.items() if not future.done()}
                 if self._out_of_patience():
-                    yield from self._abandoned(running)
+                    yield from self._rest()
+                    yield from self._abandoned([step for step in steps if step.id in running])
                     return
                 if self.stopped:
                     waiting = []
@@ -83,12 +92,12 @@ class _Runner:
         self._cancelled_at = self._cancelled_at or time.monotonic()
         return time.monotonic() - self._cancelled_at > _PATIENCE_SECONDS
 
-    def _abandoned(self, running: dict[str, Future[None]]) -> Iterator[Event]:
+    def _abandoned(self, running: list[Step]) -> Iterator[Event]:
         self.stopped = True
         error = Interrupted(message("stopped"), signal_number=self._host.cancel.signal_number)
-        for name in running:
-            yield Failed(step=name, phase="stage", seconds=0.0, text=error.message, exit_code=error.code,
-                         error=error, at=self._at())  # fmt: skip
+        for step in running:
+            yield Failed(step=step.id, phase=step.phase, seconds=0.0, text=error.message,
+                         exit_code=error.exit_code, error=error, at=self._at())  # fmt: skip
 
     def _rest(self) -> Iterator[Event]:
         while not self._events.empty():
@@ -119,15 +128,22 @@ class _Runner:
         if isinstance(answer, Satisfied):
             self._events.put(Skipped(step=step.id, phase=step.phase, summary=step.describe(), at=self._at()))
             return
-        self._events.put(
-            Started(step=step.id, phase=step.phase, summary=step.describe(), why=answer.why, at=self._at())
-        )
+        before = step.before(self._host) if isinstance(step, Remembering) else {}
+        started = Started(step=step.id, phase=step.phase, summary=step.describe(), why=answer.why, at=self._at())
+        self._tell(started, before)
         receipt = step.apply(self._host, self._progress(step))
         after = step.check(self._host)
         if not isinstance(after, Satisfied):
             raise SetupError(message("step {step} ended, but is not satisfied: {why}", step=step.id, why=after.why))
         seconds = time.monotonic() - began
-        self._events.put(Applied(step=step.id, phase=step.phase, seconds=seconds, receipt=receipt, at=self._at()))
+        self._tell(Applied(step=step.id, phase=step.phase, seconds=seconds, receipt=receipt, at=self._at()))
+
+    def _tell(self, event: Event, before: Receipt | None = None) -> None:
+        """Into the journal first, then to whoever looks: a journal that can't be written stops the step."""
+        if self._keep is not None:
+            with self._lock:
+                self._keep(event, before or {})
+        self._events.put(event)
 
     def _progress(self, step: Step) -> Progress:
         def tell(done: float | None, total: float | None, unit: str, text: Message | None = None) -> None:
@@ -140,17 +156,22 @@ class _Runner:
         shown = _as_setup_error(step, error)
         if not step.optional or isinstance(shown, Interrupted):
             self.stopped = True
-        self._events.put(
-            Failed(
-                step=step.id,
-                phase=step.phase,
-                seconds=time.monotonic() - began,
-                text=shown.message,
-                hint=shown.hint,
-                exit_code=shown.exit_code,
-                error=shown,
-                at=self._at(),
-            )
+        with contextlib.suppress(SetupError, OSError):  # the failure itself is what counts
+            if self._keep is not None:
+                with self._lock:
+                    self._keep(self._failed(step, began, shown), {})
+        self._events.put(self._failed(step, began, shown))
+
+    def _failed(self, step: Step, began: float, shown: SetupError) -> Failed:
+        return Failed(
+            step=step.id,
+            phase=step.phase,
+            seconds=time.monotonic() - began,
+            text=shown.message,
+            hint=shown.hint,
+            exit_code=shown.exit_code,
+            error=shown,
+            at=self._at(),
         )
 
     def _at(self) -> float:

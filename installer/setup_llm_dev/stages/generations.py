@@ -1,36 +1,47 @@
 """Which generation a run works on: the newest complete one of this lock, or a fresh number."""
 
-import json
 from pathlib import Path, PurePath
 
 from setup_llm_dev.components.python import Generation, generation_digest
 from setup_llm_dev.documents.layout import Layout
 from setup_llm_dev.documents.lock import Lock
+from setup_llm_dev.host.state import standing_runs
 from setup_llm_dev.host.world import Host
-from setup_llm_dev.steps.environment import COMPLETE
+from setup_llm_dev.steps.environment import read_marker
 
 
 def complete_generation(host: Host, layout: Layout, lock: Lock) -> Generation | None:
     """The one that `.venv` names if it was made from this lock, else the newest such; its files are not looked at."""
-    found = [folder for folder in _numbered(host, layout, lock) if host.files.is_file(folder / COMPLETE)]
+    found = [(f, m) for f in _numbered(host, layout, lock) if (m := read_marker(host, f)) is not None]
     if not found:
         return None
-    linked = host.files.link_target(layout.venv)
-    folder = next((f for f in found if str(f) == linked), found[-1])
-    marker = json.loads(host.files.read_text(folder / COMPLETE) or "{}")
-    return Generation(folder, Path(marker.get("interpreter", "")), str(marker.get("python", "")))
+    linked = host.files.resolve(layout.venv)
+    folder, marker = next((pair for pair in found if host.files.resolve(pair[0]) == linked), found[-1])
+    return Generation(folder, Path(str(marker.get("interpreter", ""))), str(marker.get("python", "")))
 
 
 def fresh_generation(host: Host, layout: Layout, lock: Lock, interpreter: PurePath, version: str) -> Generation:
-    """A folder that no complete generation has; what an interrupted run left there is made anew by its first step."""
-    numbers = [
+    """A folder that no complete generation has, and none that is in use, whatever became of it.
+
+    What an interrupted run left there is made anew by its first step.
+    """
+    used = in_use(host, layout)
+    taken = [
         int(folder.name.rpartition("-")[2])
         for folder in _numbered(host, layout, lock)
-        if host.files.is_file(folder / COMPLETE)
+        if read_marker(host, folder) is not None or host.files.resolve(folder) in used
     ]
-    number = max(numbers, default=0) + 1
+    number = max(taken, default=0) + 1
     folder = layout.environments / lock.recipe / f"{generation_digest(lock)}-{number}"
     return Generation(folder, interpreter, version)
+
+
+def in_use(host: Host, layout: Layout) -> frozenset[PurePath]:
+    """Generations that a workspace shows its user now: this one, and those of every run that stands."""
+    links = [layout.venv]
+    for run in standing_runs(layout.journals):
+        links += [Path(record["place"]) for _, kind, record, _ in run.steps if kind == "link"]
+    return frozenset(host.files.resolve(link) for link in links if host.files.link_target(link) is not None)
 
 
 def _numbered(host: Host, layout: Layout, lock: Lock) -> list[PurePath]:

@@ -8,11 +8,12 @@ from urllib.parse import unquote, urlsplit
 
 import tomli_w
 
+from setup_llm_dev.documents.recipe_values import TORCH_FAMILY
 from setup_llm_dev.errors import Unreachable
 from setup_llm_dev.host.configuration import Surroundings, with_credentials
 from setup_llm_dev.host.simple_index import Link, links, local_folder
 from setup_llm_dev.host.world import Host
-from setup_llm_dev.stages.project import TORCH_FAMILY, TorchSource
+from setup_llm_dev.stages.project import TorchSource
 
 
 def complete(pylock: str, host: Host, source: TorchSource, surroundings: Surroundings) -> tuple[str, tuple[str, ...]]:

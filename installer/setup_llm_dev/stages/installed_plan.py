@@ -1,12 +1,15 @@
 """The plan of what is installed now: from the lock in the project, on the generation that `.venv` names."""
 
+import json
+
 from setup_llm_dev.components.resources import read_resources
+from setup_llm_dev.components.workspace import APPLIED
 from setup_llm_dev.documents.layout import Layout
 from setup_llm_dev.documents.recipe import Recipe
 from setup_llm_dev.errors import Refused
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import message
-from setup_llm_dev.stages.compose import Plan, compose
+from setup_llm_dev.stages.compose import PARTS, Plan, compose
 from setup_llm_dev.stages.generations import complete_generation
 from setup_llm_dev.stages.prepare import Options, machine_here, read_lock
 
@@ -26,8 +29,19 @@ def installed_plan(host: Host, recipe: Recipe, layout: Layout, options: Options)
             message("the environment of {folder} is gone", folder=str(layout.workspace)),
             hint=message("run `{command}` to make it again", command=options.again),
         )
+    parts = applied_parts(host, layout)
     return compose(
         recipe, lock, host.files.read_text(layout.workspace / lock.packages.pylock) or "",
         machine=machine_here(host, layout, options, interpreters=False), layout=layout, generation=generation,
-        resources=read_resources(recipe.smoke.task), parts=options.parts,
+        resources=read_resources(recipe.smoke.task, data="datasets" in parts), parts=parts,
     )  # fmt: skip
+
+
+def applied_parts(host: Host, layout: Layout) -> frozenset[str]:
+    """The parts of the last apply; all of them where that is not written down or not readable."""
+    text = host.files.read_text(layout.own / APPLIED)
+    try:
+        parts = json.loads(text)["parts"] if text else PARTS
+        return frozenset(str(part) for part in parts) & frozenset(PARTS)
+    except (ValueError, TypeError, KeyError):
+        return frozenset(PARTS)

@@ -10,15 +10,8 @@ from setup_llm_dev.documents.plan import Phase, PlanDocument, PlannedStep, Plann
 from setup_llm_dev.documents.recipe import Recipe
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
-from setup_llm_dev.stages.prepare import (
-    Options,
-    Prepared,
-    choices_for,
-    disk_needs,
-    machine_here,
-    prepare,
-    stored_lock,
-)
+from setup_llm_dev.stages.prepare import Options, Prepared, choices_for, machine_here, prepare, stored_lock
+from setup_llm_dev.stages.space import disk_needs
 from setup_llm_dev.steps.step import Satisfied, Unsatisfied
 
 Say = Callable[[Message], None]

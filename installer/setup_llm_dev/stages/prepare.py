@@ -19,20 +19,20 @@ from setup_llm_dev.documents.layout import Layout
 from setup_llm_dev.documents.lock import Lock
 from setup_llm_dev.documents.machine import Interpreter, Machine
 from setup_llm_dev.documents.recipe import Recipe, digest
-from setup_llm_dev.errors import Refused, SystemRefused, Unreachable, UsageError
+from setup_llm_dev.errors import Refused, Unreachable, UsageError
 from setup_llm_dev.host.configuration import Surroundings, read_surroundings
-from setup_llm_dev.host.resolver import Uv
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 from setup_llm_dev.stages.compose import PARTS, Plan, compose
 from setup_llm_dev.stages.detect import detect
 from setup_llm_dev.stages.generations import complete_generation, fresh_generation
+from setup_llm_dev.stages.space import refuse_full_disk
+from setup_llm_dev.steps.environment import COMPLETE
 from setup_llm_dev.steps.step import Satisfied, Unsatisfied
 
 if TYPE_CHECKING:
     from setup_llm_dev.documents.catalog import Catalog
 
-_GIB = 1 << 30
 Status = Satisfied | Unsatisfied
 
 
@@ -165,38 +165,6 @@ def no_build(choices: Choices) -> Refused:
     )
 
 
-def refuse_full_disk(host: Host, plan: Plan, statuses: dict[str, Status]) -> None:
-    """Raises SystemRefused (6) with the sums, before anything is downloaded. Sizes not known are not counted."""
-    needs = [(place, size) for place, size in disk_needs(host, plan, statuses) if size]
-    by_device: dict[int, list[tuple[PurePath, int]]] = {}
-    for place, size in needs:
-        by_device.setdefault(_device(place), []).append((place, size))
-    for places in by_device.values():
-        need, free = sum(size for _, size in places), host.files.free_bytes(places[0][0])
-        if need > free:
-            raise SystemRefused(
-                message(
-                    "not enough space: {need} GiB are needed for {places}, {free} GiB are free",
-                    need=f"{need / _GIB:.1f}",
-                    free=f"{free / _GIB:.1f}",
-                    places=", ".join(str(place) for place, _ in places),
-                ),
-                hint=message("free some space, or put our data elsewhere with --home DIR"),
-            )
-
-
-def disk_needs(host: Host, plan: Plan, statuses: dict[str, Status]) -> tuple[tuple[PurePath, int | None], ...]:
-    """What the steps that are left will write, and where: uv's cache and the environment hold a copy each."""
-    needs: list[tuple[PurePath, int | None]] = []
-    if isinstance(statuses.get("packages"), Unsatisfied):
-        unpacked = plan.lock.packages.unpacked_bytes
-        needs += [(plan.layout.environments, unpacked), (Uv(host, Surroundings()).cache_dir(), unpacked)]
-    if isinstance(statuses.get("model"), Unsatisfied) and plan.lock.model is not None:
-        place = plan.layout.hub_cache if plan.lock.model.source.startswith("hf:") else plan.layout.models
-        needs.append((place, plan.lock.model.size))
-    return tuple(needs)
-
-
 # the steps of prepare -------------------------------------------------------------------------------------
 
 
@@ -204,7 +172,8 @@ def _pin_now(
     host: Host, recipe: Recipe, layout: Layout, options: Options, surroundings: Surroundings,
     say: Callable[[Message], None],
 ) -> tuple[Lock, str, Machine, PurePath]:  # fmt: skip
-    from setup_llm_dev.stages.pin import Request, pin
+    from setup_llm_dev.stages.pin import pin
+    from setup_llm_dev.stages.request import Request
 
     say(message("looking at this machine"))
     machine = machine_here(host, layout, options, interpreters=True)
@@ -261,8 +230,8 @@ def _composed(draft: _Draft, generation: Generation) -> tuple[Plan, dict[str, St
     """The plan on that generation; if its files have drifted, on a fresh one, since a live one is never mended."""
     plan = draft.plan(generation)
     statuses = {step.id: step.check(draft.host) for step in plan.steps}
-    drift = statuses["packages"]
-    if isinstance(drift, Satisfied) or not isinstance(statuses["environment"], Satisfied):
+    drift = next((s for s in (statuses["environment"], statuses["packages"]) if isinstance(s, Unsatisfied)), None)
+    if drift is None or not draft.host.files.exists(generation.folder / COMPLETE):
         return plan, statuses, ()
     notes = [message("the environment has drifted and is made anew: {why}", why=drift.why)]
     if added := _added(draft.host, generation):
@@ -310,10 +279,3 @@ def _refuse_gaps(plan: Plan, options: Options) -> None:
             message("a GPU is required, but the build that fits this machine is for the CPU"),
             hint=message("see `setup-llm-dev plan` for why the GPU builds don't fit"),
         )
-
-
-def _device(place: PurePath) -> int:
-    probe = Path(place)
-    while not probe.exists() and probe != probe.parent:
-        probe = probe.parent
-    return probe.stat().st_dev

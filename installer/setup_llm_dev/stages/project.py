@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 
 import tomli_w
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from setup_llm_dev.documents.choices import Build
 from setup_llm_dev.documents.recipe import Recipe
+from setup_llm_dev.documents.recipe_values import TORCH_FAMILY
 from setup_llm_dev.host.configuration import Surroundings
 
-TORCH_FAMILY = ("torch", "torchvision", "torchaudio", "torchao", "torchcodec", "triton")
 _INDEX = "torch-family"
 
 
@@ -24,12 +26,10 @@ class TorchSource:
 def project_text(recipe: Recipe, build: Build, source: TorchSource, surroundings: Surroundings, python: str) -> str:
     """TOML of a project that asks for torch at `==VERSION+LABEL` from `source`, and for the recipe's packages."""
     feature = ".".join(python.split(".")[:2])
-    requires = [f"torch=={build.version}", *recipe.packages.requires, "pip"]
-    if build.label.startswith("cu"):
-        requires.append("triton; sys_platform == 'linux'")  # torch pins it; named here, it comes from torch's index
+    requires = _requires(recipe, build)
     uv: dict[str, object] = {"no-build": True, "index": _indexes(source, surroundings)}
     if not source.default:
-        uv["sources"] = {name: {"index": _INDEX} for name in TORCH_FAMILY if _asked_for(name, requires)}
+        uv["sources"] = {name: {"index": _INDEX} for name in sorted(bound(recipe, build))}
     project = {
         "name": "setup-llm-dev-environment",
         "version": "0",
@@ -46,8 +46,16 @@ def model_project_text(name: str, surroundings: Surroundings) -> str:
     return tomli_w.dumps({"project": project, "tool": {"uv": uv}})
 
 
-def _asked_for(name: str, requires: list[str]) -> bool:
-    return any(line == name or line.startswith((f"{name}=", f"{name};", f"{name}>", f"{name}<")) for line in requires)
+def bound(recipe: Recipe, build: Build) -> frozenset[str]:
+    """The members of the torch family that are asked for by name: uv takes them from torch's own source only."""
+    return TORCH_FAMILY & {canonicalize_name(Requirement(line).name) for line in _requires(recipe, build)}
+
+
+def _requires(recipe: Recipe, build: Build) -> list[str]:
+    requires = [f"torch=={build.version}", *recipe.packages.requires, "pip"]
+    if build.label.startswith("cu"):
+        requires.append("triton; sys_platform == 'linux'")  # torch pins it; named here, it comes from torch's index
+    return requires
 
 
 def _indexes(source: TorchSource, surroundings: Surroundings) -> list[dict[str, object]]:

@@ -1,25 +1,30 @@
 """sweep: what interrupted runs left in our own folders goes before a new run begins."""
 
+import contextlib
 from pathlib import Path, PurePath
 
 from setup_llm_dev.documents.layout import Layout
+from setup_llm_dev.errors import SystemRefused
 from setup_llm_dev.host.files import drop_temporary
 from setup_llm_dev.host.world import Host
-from setup_llm_dev.steps.environment import COMPLETE
+from setup_llm_dev.stages.generations import in_use
+from setup_llm_dev.steps.environment import read_marker
 
 
 def sweep(host: Host, layout: Layout) -> None:
     """Scratch folders, half-removed trees, temporary files, unfinished generations; only with the run's lock held."""
     drop_temporary()
-    host.files.remove_tree(layout.scratch)
+    _remove(host, layout.scratch)
     for folder in (layout.data, layout.environments, layout.models, layout.data / "locks", layout.proofs,
                    layout.data / "programs", *_recipes(host, layout)):  # fmt: skip
         for name in host.files.list_dir(folder):
             if name.startswith(".") and name.endswith((".removed", ".tmp", ".new")):
                 _remove(host, folder / name)
+    used = in_use(host, layout)
     for recipe in _recipes(host, layout):
         for name in host.files.list_dir(recipe):
-            if not host.files.is_file(recipe / name / COMPLETE):
+            # One that a workspace shows is never swept: without its marker it is drift, not what a run left.
+            if read_marker(host, recipe / name) is None and host.files.resolve(recipe / name) not in used:
                 _remove(host, recipe / name)
 
 
@@ -38,6 +43,12 @@ def _recipes(host: Host, layout: Layout) -> tuple[PurePath, ...]:
 
 
 def _remove(host: Host, path: PurePath) -> None:
+    """What can't be removed now (files in use on a network file system) is no reason to stop; the next run tries."""
+    with contextlib.suppress(SystemRefused, OSError):
+        _gone(host, path)
+
+
+def _gone(host: Host, path: PurePath) -> None:
     if Path(path).is_dir() and not Path(path).is_symlink():
         host.files.remove_tree(path)
     else:

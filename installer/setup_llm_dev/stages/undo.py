@@ -21,8 +21,8 @@ _SHARED = ("packages", "pylock", "model", "smoke-program", "smoke")
 def undo(host: Host, memory: RunMemory, others: Sequence[RunMemory] = ()) -> Iterator[Event]:
     """Take back every step of a run, the last one first; a step that can't be undone does not stop the others.
 
-    What other workspaces still use, by `others` (their runs that stand), stays and is named. Each is noted in the
-    journal, so that an interrupted undo goes on where it ended.
+    `others` are the other runs that stand: what their workspaces still use, and what an earlier run on this one made
+    already, stays and is named. Each step is noted in the journal, so that an interrupted undo goes on where it ended.
     """
     failures = 0
     drop_torn_tail(memory.path, host.files)
@@ -32,11 +32,7 @@ def undo(host: Host, memory: RunMemory, others: Sequence[RunMemory] = ()) -> Ite
         if name in memory.undone:
             continue
         try:
-            user = _user_of(host, name, record, others)
-            if user is None:
-                left = step_of(kind, record).undo(host, receipt)
-            else:
-                left = (message("{step} stays: {place} uses it", step=name, place=user),)
+            left = _kept(host, memory, name, record, others) or step_of(kind, record).undo(host, receipt)
         except (SetupError, OSError) as error:
             failures += 1
             shown = error if isinstance(error, SetupError) else system_error(error, error.filename or name)
@@ -48,16 +44,39 @@ def undo(host: Host, memory: RunMemory, others: Sequence[RunMemory] = ()) -> Ite
         _note(host, memory, {"undo": "finished"})
 
 
+def _kept(
+    host: Host, memory: RunMemory, name: str, record: Mapping[str, Any], others: Sequence[RunMemory]
+) -> tuple[Message, ...]:
+    """Why a step is not taken back, if it is not."""
+    user = _user_of(host, name, record, [run for run in others if run.workspace != memory.workspace])
+    if user is not None:
+        return (message("{step} stays: {place} uses it", step=name, place=user),)
+    if _made_before(name, record, [run for run in others if run.workspace == memory.workspace]):
+        return (message("{step} stays: an earlier run made it", step=name),)
+    return ()
+
+
 def _user_of(host: Host, name: str, record: Mapping[str, Any], others: Sequence[RunMemory]) -> str | None:
     """Another workspace that works with what this step made, if there is one: its link still stands."""
     if name != "environment" and name not in _SHARED:
         return None
     links = [r for run in others for step, kind, r, _ in run.steps if kind == "link" and step not in run.undone]
     for link in links:
-        stands = host.files.link_target(Path(link["place"])) == link["target"]
+        place = Path(link["place"])
+        stands = host.files.link_target(place) is not None and _same(host, place, Path(link["target"]))
         if stands and (name != "environment" or link["target"] == record.get("folder")):
             return str(Path(link["place"]).parent)
     return None
+
+
+def _same(host: Host, one: Path, other: Path) -> bool:
+    return host.files.resolve(one) == host.files.resolve(other)
+
+
+def _made_before(name: str, record: Mapping[str, Any], older: Sequence[RunMemory]) -> bool:
+    """An earlier run that stands made the same thing; this one only mended it."""
+    made = [(step, earlier) for run in older for step, _, earlier, _ in run.steps if step not in run.undone]
+    return name in _SHARED and (name, dict(record)) in made
 
 
 def _report(host: Host, memory: RunMemory) -> Iterator[Event]:

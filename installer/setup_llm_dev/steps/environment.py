@@ -1,5 +1,6 @@
 """Make an empty environment: `python -m venv --without-pip`, in place, since a venv can't be renamed."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, ClassVar
@@ -13,6 +14,19 @@ from setup_llm_dev.steps.step import Progress, Satisfied, Unsatisfied
 
 COMPLETE = "generation.json"
 """Written last into a generation: without it the folder is what an interrupted run left."""
+
+
+_PYTHONS = ("bin/python", "Scripts/python.exe")
+
+
+def read_marker(host: Host, folder: PurePath) -> dict[str, Any] | None:
+    """What a complete generation says of itself; None for an unfinished one, and where the file is damaged."""
+    text = host.files.read_text(folder / COMPLETE)
+    try:
+        marker = json.loads(text) if text else None
+    except ValueError:
+        return None
+    return marker if isinstance(marker, dict) and "pylock_sha256" in marker else None
 
 
 @dataclass(frozen=True)
@@ -35,13 +49,14 @@ class MakeEnvironment:
         return message("make an environment with Python {version}", version=self.version)
 
     def check(self, host: Host) -> Satisfied | Unsatisfied:
-        if host.files.is_file(self.folder / COMPLETE):
-            return Satisfied()
         settings = host.files.read_text(self.folder / "pyvenv.cfg")
         if settings is None:
             return Unsatisfied(message("there is no environment yet"))
         if f"version = {self.version}" not in settings:
             return Unsatisfied(message("it has another Python"))
+        # Links are followed: an environment outlives the Python it was made with, and is of no use then.
+        if not any(host.files.is_file(self.folder / name) for name in _PYTHONS):
+            return Unsatisfied(message("its Python is gone"))
         return Satisfied()
 
     def apply(self, host: Host, progress: Progress) -> Receipt:

@@ -50,11 +50,14 @@ class SwitchLink:
                 hint=message("move it away, or choose another folder with --workspace DIR"),
             )
 
+    def before(self, host: Host) -> Receipt:
+        return {"before": host.files.link_target(self.place), "target": str(self.target)}
+
     def apply(self, host: Host, progress: Progress) -> Receipt:
         self.refuse_foreign(host)
-        before = host.files.link_target(self.place)
+        receipt = self.before(host)
         host.files.link(self.place, self.target)
-        return {"before": before, "target": str(self.target)}
+        return receipt
 
     def undo(self, host: Host, receipt: Receipt) -> tuple[Message, ...]:
         if not host.files.exists(self.place):

@@ -13,11 +13,18 @@ from setup_llm_dev.documents.journal import Receipt
 from setup_llm_dev.documents.plan import Phase
 from setup_llm_dev.errors import Corrupt
 from setup_llm_dev.host.configuration import read_surroundings
-from setup_llm_dev.host.installed import Difference, InstalledFile, compare, distributions, read_records
+from setup_llm_dev.host.installed import (
+    Difference,
+    InstalledFile,
+    compare,
+    distributions,
+    measured,
+    read_records,
+)
 from setup_llm_dev.host.resolver import Uv
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
-from setup_llm_dev.steps.environment import COMPLETE
+from setup_llm_dev.steps.environment import COMPLETE, read_marker
 from setup_llm_dev.steps.step import Progress, Satisfied, Unsatisfied
 
 FILES = "generation.files"
@@ -57,7 +64,7 @@ class InstallPackages:
 
     def prove(self, host: Host, *, full: bool) -> Satisfied | Unsatisfied:
         """Every file of every wheel is what RECORD says; `full` hashes all, else only what was touched."""
-        marker = _marker(host, self.folder)
+        marker = read_marker(host, self.folder)
         if marker is None:
             return Unsatisfied(message("the packages are not installed yet"))
         if marker.get("pylock_sha256") != self.sha256:
@@ -84,7 +91,8 @@ class InstallPackages:
             named = ", ".join(f"{d.path} ({d.what})" for d in differences[:_SHOWN])
             raise Corrupt(message("installed files are not what their wheels say: {files}", files=named))
         self._make_stick(host)
-        host.files.write(self.folder / FILES, msgspec.json.encode(files))
+        own = measured(Path(self.folder), ("pyvenv.cfg", CONSTRAINTS, self._pip_settings))
+        host.files.write(self.folder / FILES, msgspec.json.encode((*own, *files)))
         host.files.flush_tree(self.folder)
         marker = dict(self.facts) | {"pylock_sha256": self.sha256, "files": len(files)}
         host.files.write(self.folder / COMPLETE, json.dumps(marker, indent=1).encode())
@@ -109,8 +117,12 @@ class InstallPackages:
         settings["install"] = {"constraint": Path(self.folder / CONSTRAINTS).as_uri()}
         text = io.StringIO()
         settings.write(text)
-        windows = self.python.suffix == ".exe"
-        host.files.write(self.folder / ("pip.ini" if windows else "pip.conf"), text.getvalue().encode())
+        host.files.write(self.folder / self._pip_settings, text.getvalue().encode())
+
+    @property
+    def _pip_settings(self) -> str:
+        """Where pip looks for the settings of an environment."""
+        return "pip.ini" if self.python.suffix == ".exe" else "pip.conf"
 
 
 def differing(host: Host, folder: PurePath, *, full: bool = False) -> tuple[Difference, ...] | None:
@@ -132,15 +144,6 @@ def added_by_hand(host: Host, folder: PurePath) -> tuple[str, ...]:
     ours = {Path(file.path).parent.name for file in known if file.path.endswith("METADATA")}
     names = {name.removesuffix(".dist-info").rpartition("-")[0].replace("_", "-").lower() for name in ours}
     return tuple(sorted(f"{n}=={v}" for n, v in distributions(Path(folder)).items() if n not in names))
-
-
-def _marker(host: Host, folder: PurePath) -> dict[str, Any] | None:
-    text = host.files.read_text(folder / COMPLETE)
-    try:
-        marker = json.loads(text) if text else None
-    except ValueError:
-        return None
-    return marker if isinstance(marker, dict) else None
 
 
 def _talk(line: str) -> Message:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from setup_llm_dev.documents.journal import Receipt
 from setup_llm_dev.documents.plan import Phase
@@ -28,6 +28,15 @@ Progress = Callable[[float | None, float | None, str, Message | None], None]
 
 def silent(_done: float | None, _total: float | None, _unit: str, _text: Message | None = None) -> None:
     """A Progress for those who don't look."""
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """A step that replaces something: what stood there goes into the journal before the step begins."""
+
+    def before(self, host: Host) -> Receipt:
+        """The receipt as far as it is known before; `undo` works with it after a crash."""
+        ...
 
 
 class Step(Protocol):

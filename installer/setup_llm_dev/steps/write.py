@@ -43,18 +43,25 @@ class WriteFiles:
             return Satisfied()
         return Unsatisfied(message("to be written: {files}", files=", ".join(missing)))
 
-    def apply(self, host: Host, progress: Progress) -> Receipt:
+    def before(self, host: Host) -> Receipt:
+        """What will be replaced, file by file."""
         written: dict[str, Any] = {}
         for path, data in self.contents:
             if self._holds(host, path, data):
                 continue
             before = _bytes(host, self.folder / path)
-            host.files.write(self.folder / path, data)
             written[path] = {
                 "sha256": sha256(data).hexdigest(),
                 "before": None if before is None else base64.b64encode(before).decode(),
             }
         return {"written": written}
+
+    def apply(self, host: Host, progress: Progress) -> Receipt:
+        receipt = self.before(host)
+        for path, data in self.contents:
+            if path in receipt["written"]:
+                host.files.write(self.folder / path, data)
+        return receipt
 
     def undo(self, host: Host, receipt: Receipt) -> tuple[Message, ...]:
         left = []
@@ -65,10 +72,13 @@ class WriteFiles:
             if found is None:
                 _remove_empty_parents(host, place, self.folder)  # an undo that was cut short left them
                 continue
+            before = base64.b64decode(entry["before"]) if entry["before"] is not None else None
+            if found == before:
+                continue  # an interrupted run did not get as far as this file
             if sha256(found).hexdigest() != entry["sha256"]:
                 left.append(message("{path} was changed since, so it stays", path=str(place)))
-            elif entry["before"] is not None:
-                host.files.write(place, base64.b64decode(entry["before"]))
+            elif before is not None:
+                host.files.write(place, before)
             else:
                 host.files.remove(place)
                 _remove_empty_parents(host, place, self.folder)

@@ -1,0 +1,31 @@
+"""What pinning needs to know besides the choices."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from setup_llm_dev.documents.catalog import ModelCatalog
+from setup_llm_dev.documents.layout import Layout
+from setup_llm_dev.documents.machine import Machine
+from setup_llm_dev.documents.recipe import Recipe
+from setup_llm_dev.host.configuration import Surroundings
+from setup_llm_dev.host.world import Host
+from setup_llm_dev.messages import Message
+
+Say = Callable[[Message], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """The world, the documents, and where sentences go."""
+
+    host: Host
+    machine: Machine
+    recipe: Recipe
+    recipe_digest: str
+    request_digest: str
+    layout: Layout
+    surroundings: Surroundings
+    say: Say
+    models: ModelCatalog
+    with_model: bool = True
+    again: str = "setup-llm-dev apply"
