@@ -1,7 +1,9 @@
 """HTTP: tries, bounds, cut answers, and which error is said in which words."""
 
 import hashlib
+import os
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,10 +74,10 @@ def test_an_unasked_encoding_is_undone(server: Upstream) -> None:
     assert fetcher().get(f"{server.url}/file").body == BODY
 
 
-def test_more_than_a_page_may_hold_is_refused(server: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("setup_llm_dev.host.fetch._PAGE_LIMIT", 1000)
+def test_more_than_a_page_may_hold_is_refused(server: Upstream) -> None:
+    assert fetcher().get(f"{server.url}/file", limit=len(BODY)).body == BODY
     with pytest.raises(Unreachable) as error:
-        fetcher().get(f"{server.url}/file")
+        fetcher().get(f"{server.url}/file", limit=len(BODY) - 1)
     assert "more than we accept" in str(error.value)
 
 
@@ -95,6 +97,71 @@ def test_nobody_there_is_named_with_what_to_set() -> None:
         fetcher().get(url, tries=1)
     assert f"no connection to 127.0.0.1 ({url})" in str(error.value)
     assert "HTTPS_PROXY" in str(error.value.hint)
+
+
+def test_it_says_how_often_it_tried(server: Upstream) -> None:
+    server.fault("/file", status(503), times=None)
+    with pytest.raises(Unreachable) as error:
+        fetcher().get(f"{server.url}/file")
+    assert str(error.value).endswith("answered 503; tried 2 times")
+    assert (error.value.status, error.value.url, len(server.log)) == (503, f"{server.url}/file", 2)
+    assert error.value.hint is not None
+    with pytest.raises(Unreachable) as error:
+        fetcher().get(f"{server.url}/file", tries=1)
+    assert "tried" not in str(error.value)
+
+
+DEAD = "http://127.0.0.1:9"
+
+
+@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "ALL_PROXY"])
+def test_hosts_of_no_proxy_are_asked_directly_and_others_are_not(server: Upstream, name: str) -> None:
+    for exempt in ({"NO_PROXY": "127.0.0.1"}, {"no_proxy": "localhost,127.0.0.0/8"}, {"NO_PROXY": "*"}):
+        assert Fetcher({name: DEAD, **exempt}, Cancel(), Files()).get(f"{server.url}/file").body == BODY
+    for others in ({}, {"NO_PROXY": "127.0.0.2,example.org"}):
+        with pytest.raises(Unreachable) as error:
+            Fetcher({name: DEAD, **others}, Cancel(), Files()).get(f"{server.url}/file", tries=1)
+        assert "the proxy did not let us reach 127.0.0.1" in str(error.value)
+
+
+def test_a_redirect_from_the_proxy_to_a_host_of_no_proxy_is_asked_directly(server: Upstream) -> None:
+    with Upstream(files({})) as proxy:
+        proxy.fault("*", redirect(f"{server.url}/file"), times=None)
+        settings = {"HTTP_PROXY": with_password(proxy.url), "NO_PROXY": "127.0.0.1"}
+        assert Fetcher(settings, Cancel(), Files()).get("http://name.invalid/x").body == BODY
+        assert len(proxy.log) == len(server.log) == 1
+        assert "proxy-authorization" in proxy.log[0].headers
+        assert "proxy-authorization" not in server.log[0].headers
+
+
+def test_the_environment_of_this_process_names_no_proxy(server: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, DEAD)
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    assert fetcher().get(f"{server.url}/file").body == BODY
+
+
+def test_many_threads_at_once_leave_the_environment_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        asked = Fetcher({"NO_PROXY": "127.0.0.1"}, Cancel(), Files()).sizes(("http://127.0.0.1:9/x",) * 300)
+    finally:
+        sys.setswitchinterval(before)
+    assert set(asked) == {None}
+    assert "no_proxy" not in os.environ
+
+
+def test_a_netrc_is_still_read(server: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text(f"machine 127.0.0.1 login user password {CANARY}\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    fetcher().get(f"{server.url}/file")
+    assert server.log[0].headers["authorization"].startswith("Basic ")
 
 
 def test_a_name_that_nobody_knows_is_named() -> None:

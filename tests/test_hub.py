@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import ssl
 import subprocess
 import sys
 import threading
@@ -164,6 +165,69 @@ def test_nobody_at_home_is_no_answer(tmp_path: Path) -> None:
     assert "HF_ENDPOINT" in str(error.value.hint)
 
 
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for 127.0.0.1 that vouches for itself, with its key beside it."""
+    if not shutil.which("openssl"):
+        pytest.skip("needs openssl(1) to make a certificate")
+    place = tmp_path_factory.mktemp("authority") / "cert.pem"
+    words = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+             "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
+             "-addext", "keyUsage=critical,keyCertSign,digitalSignature",
+             "-keyout", str(place.with_name("key.pem")), "-out", str(place)]  # fmt: skip
+    subprocess.run(words, check=True, capture_output=True)
+    return place
+
+
+@pytest.fixture
+def secure_hub(hub: Hub, authority: Path) -> str:
+    """The address of the hub, which speaks TLS from now on."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority, authority.with_name("key.pem"))
+    listener = hub.origin._listener
+    listener.socket = context.wrap_socket(listener.socket, server_side=True)
+    return hub.url.replace("http:", "https:")
+
+
+def test_a_hub_of_an_authority_that_is_not_known_is_named_with_what_to_set(secure_hub: str, tmp_path: Path) -> None:
+    with pytest.raises(Unreachable) as error:
+        HubClient(host_in(tmp_path), secure_hub, tmp_path / "hub").resolve("org/model", "main")
+    assert str(error.value) == f"the certificate of 127.0.0.1 is not trusted here ({secure_hub})"
+    assert "SSL_CERT_FILE" in str(error.value.hint)
+    assert error.value.status is None, "nobody answered, so the fallback may stand in"
+
+
+def test_a_hub_of_an_authority_that_the_user_named(hub: Hub, secure_hub: str, authority: Path, tmp_path: Path) -> None:
+    host = host_in(tmp_path, SSL_CERT_FILE=str(authority))
+    model = HubClient(host, secure_hub, tmp_path / "hub").resolve("org/model", "main")
+    assert model.commit == hub.commit("org/model")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a folder of certificates is a store of OpenSSL's alone")
+def test_a_hub_of_an_authority_in_the_store(hub: Hub, secure_hub: str, authority: Path, tmp_path: Path) -> None:
+    done = subprocess.run(["openssl", "x509", "-hash", "-noout", "-in", authority], capture_output=True, text=True)
+    (tmp_path / "store").mkdir()
+    shutil.copy(authority, tmp_path / "store" / f"{done.stdout.strip()}.0")
+    host = host_in(tmp_path, SSL_CERT_DIR=str(tmp_path / "store"))
+    assert HubClient(host, secure_hub, tmp_path / "hub").resolve("org/model", "main").commit == hub.commit("org/model")
+
+
+@pytest.mark.parametrize(("named", "package"), [({}, "truststore"), ({"SSL_CERT_FILE": "cert.pem"}, "ssl")])
+def test_the_client_of_huggingface_hub_has_the_certificates_of_the_system(
+    authority: Path, named: dict[str, str], package: str
+) -> None:
+    """Its default ones depend on its release: certifi's once, those of OpenSSL's folders now."""
+    code = (
+        "from setup_llm_dev.host.hub_child import use_system_certificates\n"
+        "use_system_certificates()\n"
+        "from huggingface_hub.utils import get_session\n"
+        "print(type(get_session()._transport._pool._ssl_context).__module__)\n"
+    )
+    environment = {"PATH": os.defpath} | {name: str(authority.with_name(file)) for name, file in named.items()}
+    done = subprocess.run([sys.executable, "-I", "-c", code], env=environment, capture_output=True, text=True)
+    assert done.stdout.partition(".")[0].strip() == package, done.stderr
+
+
 def test_a_log_in_page_is_no_model(hub: Hub, tmp_path: Path) -> None:
     hub.fault("*", login_page(), times=None)
     with pytest.raises(Unreachable) as error:
@@ -285,6 +349,17 @@ def test_a_hub_that_goes_away_in_the_middle_is_4(hub: Hub, tmp_path: Path) -> No
     with pytest.raises(Unreachable) as error:
         step(model, tmp_path).apply(host_in(tmp_path, HF_ENDPOINT=hub.url), silent)
     assert error.value.exit_code == 4
+
+
+def test_a_hub_that_goes_away_after_resolving_is_unreachable_and_no_wrong_revision(hub: Hub, tmp_path: Path) -> None:
+    one = client(hub, tmp_path)
+    model = one.resolve("org/model", "main")
+    hub.__exit__(None, None, None)
+    with pytest.raises(Unreachable) as error:
+        one.download(model)
+    assert str(error.value) == f"the hub can't be reached at {hub.url}: nothing answers there"
+    assert error.value.status is None
+    assert "HF_ENDPOINT" in str(error.value.hint)
 
 
 def test_a_cache_that_can_not_be_written_is_6(hub: Hub, tmp_path: Path) -> None:

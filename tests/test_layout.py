@@ -7,7 +7,7 @@ from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
 import pytest
 
-from setup_llm_dev.errors import Refused
+from setup_llm_dev.errors import Refused, UsageError
 from setup_llm_dev.host.world import System
 from setup_llm_dev.platforms.registry import current_platform, platform_of
 
@@ -28,6 +28,18 @@ def test_linux_defaults_and_overrides() -> None:
     assert layout.hub_cache == PurePosixPath("/big/hf/hub")
     argument = platform_of("linux").layout(home=ANN, environment=named, recipe="r", data=PurePath("/d"))
     assert argument.data == PurePath("/d")
+
+
+def test_a_relative_folder_in_a_variable_is_an_error_on_every_platform() -> None:
+    homes = {"linux": ANN, "macos": PurePosixPath("/Users/ann"), "windows": PureWindowsPath("C:\\Users\\ann")}
+    for name in ("SETUP_LLM_DEV_HOME", "HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "UV_CACHE_DIR"):
+        for system, home in homes.items():
+            with pytest.raises(UsageError) as error:
+                platform_of(system).layout(home=home, environment={name: "a/b"}, recipe="r")
+            assert name in str(error.value)
+    relative = {f"XDG_{name}_HOME": "a/b" for name in ("DATA", "CONFIG", "CACHE")}
+    layout = platform_of("linux").layout(home=ANN, environment=relative, recipe="r")
+    assert layout == platform_of("linux").layout(home=ANN, environment={}, recipe="r")
 
 
 def test_macos_and_windows_are_laid_out_here_too() -> None:

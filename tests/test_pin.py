@@ -10,6 +10,8 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from setup_llm_dev.documents.catalog import ModelCatalog
 from setup_llm_dev.documents.choices import Choices
@@ -20,9 +22,10 @@ from setup_llm_dev.host.configuration import Surroundings, read_surroundings
 from setup_llm_dev.host.resolver import Unsatisfiable
 from setup_llm_dev.messages import Message
 from setup_llm_dev.stages.hashes import complete
-from setup_llm_dev.stages.pin import Pinned, Request, pin
-from setup_llm_dev.stages.project import TorchSource
+from setup_llm_dev.stages.pin import Pinned, pin
+from setup_llm_dev.stages.project import TorchSource, project_text
 from setup_llm_dev.stages.pylock import locked_wheels
+from setup_llm_dev.stages.request import Request
 from tests.ground import (
     CANARY,
     TAG,
@@ -216,6 +219,58 @@ def test_a_mirror_of_the_pytorch_index_replaces_it(index: Index, tmp_path: Path)
     request = request_for(tmp_path, PIP_INDEX_URL=index.address(), SETUP_LLM_DEV_MIRRORS_TORCH=f"{index.url}/whl/")
     pinned = pin(request, choices_of(build_of("2.13.0+cpu", "http://127.0.0.1:9/whl/cpu")))
     assert pinned.lock.torch.index == f"{index.url}/whl/cpu"
+
+
+# the family of torch --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "line", ["torchvision~=0.2", "torchaudio != 1", "TorchVision", "torchao[extra]>=1", "torchcodec <2", "triton==3"]
+)
+def test_every_spelling_of_a_member_is_bound_to_the_source_of_torch(line: str, tmp_path: Path) -> None:
+    build, source = build_of("2.13.0+cpu", "http://h/whl/cpu"), TorchSource("http://h/whl/cpu")
+    recipe = small_recipe("tiny", line)
+    uv = tomllib.loads(project_text(recipe, build, source, Surroundings(), "3.11.7"))["tool"]["uv"]
+    name = canonicalize_name(Requirement(line).name)
+    assert set(uv["sources"]) == {"torch", name}
+    assert all(place["index"] == uv["index"][0]["name"] for place in uv["sources"].values())
+
+
+def vision(folder: Path, *labels: str) -> None:
+    """A package that needs torchvision, and torchvision itself."""
+    build_wheel(folder, "sees", "1.0", requires=["torchvision"])
+    for label in labels:
+        build_wheel(folder, "torchvision", f"0.28.0{label}", requires=["torch"])
+
+
+def test_a_member_that_another_package_brings_from_elsewhere_is_refused(
+    index: Index, wheels: dict[str, Path], tmp_path: Path
+) -> None:
+    vision(wheels["general"], "")
+    vision(wheels["cpu"], "+cpu")
+    with pytest.raises(Refused) as refused:
+        pin(request_for(tmp_path, small_recipe("sees"), PIP_INDEX_URL=index.address()), cpu_build(index))
+    assert refused.value.exit_code == 3
+    assert "torchvision 0.28.0" in str(refused.value)
+    assert index.address("/whl/cpu").rstrip("/") in str(refused.value)
+
+
+def test_a_member_that_the_source_of_torch_has_byte_for_byte_may_stay(
+    index: Index, wheels: dict[str, Path], tmp_path: Path
+) -> None:
+    vision(wheels["general"], "")
+    vision(wheels["cpu"], "")
+    pinned = pin(request_for(tmp_path, small_recipe("sees"), PIP_INDEX_URL=index.address()), cpu_build(index))
+    assert "torchvision" in {wheel.name for wheel in locked_wheels(pinned.pylock)}
+
+
+def test_where_the_default_index_is_the_source_members_come_from_it(
+    index: Index, wheels: dict[str, Path], tmp_path: Path
+) -> None:
+    vision(wheels["general"], "")
+    request = request_for(tmp_path, small_recipe("sees"), PIP_INDEX_URL=index.address())
+    pinned = pin(request, choices_of(build_of("2.13.0+cu130", "", label="")))
+    assert {"torch", "torchvision"} <= {wheel.name for wheel in locked_wheels(pinned.pylock)}
 
 
 # hashes ---------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """The one door to programs: what a child sees, how it ends, and what is left of it."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from setup_llm_dev.errors import Interrupted, SystemRefused
 from setup_llm_dev.host.cancel import Cancel
 from setup_llm_dev.host.run import Programs
+from setup_llm_dev.messages import message
 from tests.ground import CANARY, FEATURE, SOURCE
 
 PYTHON = sys.executable
@@ -122,6 +124,30 @@ def test_a_program_that_is_not_there(programs: Programs, tmp_path: Path) -> None
     assert str(tmp_path / "nothing") in str(error.value)
 
 
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_what_a_listener_raises_comes_out_of_run_and_the_child_is_still_drained(
+    programs: Programs, stream: str, tmp_path: Path
+) -> None:
+    heard: list[str] = []
+
+    def listen(line: str) -> None:
+        heard.append(line)
+        raise Interrupted(message("stopped"), signal_number=15)
+
+    code = (
+        f"import pathlib, sys; [print('x' * 99, file=sys.{stream}) for _ in range(20_000)]; "
+        f"pathlib.Path({str(tmp_path / 'ended')!r}).touch()"
+    )
+    with pytest.raises(Interrupted) as error:
+        if stream == "stdout":
+            programs.run((PYTHON, "-c", code), on_line=listen)
+        else:
+            programs.run((PYTHON, "-c", code), on_error_line=listen)
+    assert error.value.code == 143
+    assert heard == ["x" * 99], "after its failure it hears no more"
+    assert (tmp_path / "ended").exists()
+
+
 # what a child sees ----------------------------------------------------------------------------------------
 
 
@@ -155,6 +181,19 @@ def test_a_secret_on_standard_input_is_in_no_command_line_and_no_environment(pro
     )
     done = programs.run((PYTHON, "-c", code), stdin=CANARY.encode(), tied=True)
     assert done.stdout.split() == ["False"] * 4 + [str(len(CANARY))], done.stderr
+
+
+def test_only_the_host_reads_the_environment_of_this_process() -> None:
+    """Below `cli` everything gets the user's environment as a value; the child that asks the hub has its own."""
+    allowed = {"host/world.py", "host/hub_child.py"}
+    package = SOURCE / "setup_llm_dev"
+    readers = {
+        path.relative_to(package).as_posix()
+        for floor in ("documents", "host", "platforms", "accelerators", "steps", "components", "stages")
+        for path in (package / floor).rglob("*.py")
+        if re.search(r"\bos\.(environ|getenv)\b", path.read_text(encoding="utf-8"))
+    }
+    assert readers == allowed
 
 
 # how it ends ----------------------------------------------------------------------------------------------

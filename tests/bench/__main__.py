@@ -28,7 +28,7 @@ def _rows(scratch: Path, repeats: int, *, with_pip: bool) -> list[Row]:
     print("setting up once, whole (also warms nothing that the others use) …", file=sys.stderr, flush=True)
     whole = ours(scratch / "whole", ())
     print("environment from the lock, cold …", file=sys.stderr, flush=True)
-    cold = [ours(scratch / f"cold{i}", ("--skip", "smoke", "model", "ide"), lock_of=whole) for i in range(repeats)]
+    cold = [ours(scratch / f"cold{i}", ("--only", "packages"), lock_of=whole) for i in range(repeats)]
     plain = [by_hand_uv(scratch / f"uv{i}", whole) for i in range(repeats)]
     copying = [by_hand_uv(scratch / f"copy{i}", whole, "--link-mode", "copy") for i in range(repeats)]
     best, uv, copied = min(run.seconds for run in cold), min(plain), min(copying)

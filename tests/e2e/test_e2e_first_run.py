@@ -109,7 +109,7 @@ def test_the_smoke_program_runs_by_hand(provisioned: Provisioned) -> None:
 
 def test_pycharm_understands_the_project(provisioned: Provisioned, tmp_path: Path) -> None:
     if not CHECKER.is_file():
-        pytest.skip(f"{CHECKER} is not there: IntelliJ's own reader comes with the workplace, not with the project")
+        pytest.skip(f"{CHECKER} is not there: IntelliJ's own reader is installed apart from the project")
     workspace = provisioned.machine.workspace
     done = subprocess.run(
         [CHECKER, "--project", workspace, "--user-home", provisioned.machine.home],

@@ -1,7 +1,7 @@
 """The arithmetic that turns one timed step into a training plan."""
 
 import pytest
-from smoke_run.budget import RUNGS, StepCost, choose_plan, padded_length
+from smoke_run.budget import RUNGS, StepCost, choose_plan, padded_length, seconds_for_training
 
 COST = StepCost(seconds_per_token=0.001, seconds_per_update=0.1)  # 16 x 16 tokens: 0.356 s a step
 
@@ -28,6 +28,25 @@ def test_what_never_fits_still_runs_the_least_training_and_says_so() -> None:
     assert (plan.batch_size, plan.steps) == RUNGS[-1]
     assert not plan.fits
     assert plan.max_length == 16
+
+
+@pytest.mark.parametrize(
+    ("seconds_left", "length", "shortened"), [(10, 16, False), (6, 16, True), (4.2, 16, True), (-5, 16, True)]
+)
+def test_what_the_time_took_from_the_training_is_known(seconds_left: float, length: int, shortened: bool) -> None:
+    assert choose_plan(COST, seconds_left, length).shortened is shortened
+
+
+def test_cut_texts_are_a_shortened_training_and_a_cap_on_the_steps_is_none() -> None:
+    cut = choose_plan(COST, 20, 128)
+    assert (cut.max_length, cut.fits, cut.shortened) == (64, True, True)
+    assert not choose_plan(COST, 100, 16, max_steps=2).shortened
+
+
+def test_all_that_comes_after_training_is_set_aside() -> None:
+    """One evaluation after training and two for the comparison of the saved model: three more passes."""
+    assert seconds_for_training(60, elapsed=20, one_evaluation=5, model_bytes=0) == 60 - 20 - 15
+    assert seconds_for_training(60, 20, 5, 440_000_000) == pytest.approx(60 - 20 - 15 - 8.8)
 
 
 def test_a_cap_on_the_steps_holds() -> None:

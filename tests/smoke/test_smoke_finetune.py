@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from smoke_outcome import Outcome, Smoke
+from smoke_run.budget import RUNGS
 from smoke_run.faults import FAULTS
 from smoke_run.judgement import CHECKS
 
@@ -24,30 +25,45 @@ def test_a_clean_run_passes_every_check(smoke: Smoke, tmp_path: Path) -> None:
     assert list((tmp_path / "scratch").iterdir()) == [], "the run left something behind"
 
 
+def test_the_least_training_is_a_pass_too_and_says_that_it_is_the_least(smoke: Smoke) -> None:
+    """A second is never enough: what a slow machine has to do with, and slowness is no failure."""
+    found = smoke(budget_seconds=1)
+    assert found.code == 0, found.checks()
+    facts = {key: value for event in found.of("facts") for key, value in event.items()}
+    assert (facts["batch_size"], facts["steps"], facts["max_length"]) == (*RUNGS[-1], 16)
+    assert facts["training_shortened"]
+    warned = {name for name, check in found.checks().items() if check["status"] == "warn"}
+    assert warned in ({"budget"}, {"budget", "quality"})
+    assert found.checks()["quality"]["measured"]["steps"] == RUNGS[-1][1]
+
+
+FULL, LEAST = 120, 1  # seconds of budget: enough for the best training, or for the least only
 # Two steps are enough where the check does not depend on how well the model learned.
 CAUGHT = [
-    ("lr0", 2, "parameters-moved", "no-parameter-moved"),
-    ("nan-weight", 2, "finite", "non-finite-loss"),
-    ("frozen-layer", 2, "parameters-moved", "some-parameters-stuck"),
-    ("loss-scaled", 1, "initial-loss", "initial-loss-off"),
-    ("random-weights", 1, "weights-loaded", "weights-differ"),
-    ("unsaved", None, "saved-and-reloaded", "reload-differs"),
-    ("labels-shuffled", None, "quality", "quality-below-floor"),
-    ("sign-flipped", 6, "loss-fell", "loss-did-not-fall"),
+    ("lr0", LEAST, None, "parameters-moved", "no-parameter-moved"),
+    ("nan-weight", LEAST, 2, "finite", "non-finite-loss"),
+    ("frozen-layer", LEAST, 2, "parameters-moved", "some-parameters-stuck"),
+    ("gradient-zeroed", LEAST, 2, "parameters-moved", "some-parameters-stuck"),
+    ("loss-scaled", LEAST, 1, "initial-loss", "initial-loss-off"),
+    ("random-weights", LEAST, 1, "weights-loaded", "weights-differ"),
+    ("unsaved", LEAST, None, "saved-and-reloaded", "reload-differs"),
+    ("labels-shuffled", FULL, None, "quality", "quality-below-floor"),
+    ("labels-shuffled", LEAST, None, "quality", "quality-below-floor"),
+    ("sign-flipped", LEAST, 6, "loss-fell", "loss-did-not-fall"),
 ]
 
 
-@pytest.mark.parametrize(("fault", "max_steps", "check", "cause"), CAUGHT)
+@pytest.mark.parametrize(("fault", "budget", "max_steps", "check", "cause"), CAUGHT)
 def test_a_fault_is_said_caught_and_named(
-    smoke: Smoke, fault: str, max_steps: int | None, check: str, cause: str
+    smoke: Smoke, fault: str, budget: float, max_steps: int | None, check: str, cause: str
 ) -> None:
-    found = smoke(fault=fault, max_steps=max_steps)
+    found = smoke(fault=fault, budget_seconds=budget, max_steps=max_steps)
     assert found.code == 8
     assert found.events[0] == {"event": "fault", "name": fault, "text": FAULTS[fault]}
     assert found.checks()[check]["status"] == "fail"
     assert found.checks()[check]["cause"] == cause
     assert found.verdict()["verdict"] == "fail"
-    if fault in ("lr0", "nan-weight", "frozen-layer", "random-weights", "unsaved"):
+    if fault in ("lr0", "nan-weight", "frozen-layer", "gradient-zeroed", "random-weights", "unsaved"):
         assert found.verdict()["cause"] == cause, "the verdict names the root"
     if fault == "unsaved":
         assert found.verdict()["failed"] == ["saved-and-reloaded"], "the training itself went well"
@@ -63,7 +79,8 @@ def spared(found: Outcome, fault: str) -> None:
     untouched |= set() if fault == "nan-weight" else {"finite"}
     untouched |= set() if fault == "random-weights" else {"weights-loaded"}
     untouched |= set() if fault in ("nan-weight", "unsaved") else {"saved-and-reloaded"}
-    untouched |= set() if fault in ("lr0", "frozen-layer", "nan-weight") else {"parameters-moved"}
+    still = ("lr0", "frozen-layer", "gradient-zeroed", "nan-weight")
+    untouched |= set() if fault in still else {"parameters-moved"}
     failed = set(found.verdict()["failed"])
     assert not failed & untouched
 

@@ -15,6 +15,9 @@ POOR, GOOD = Scores(0.5, 0.5, 0.5, 0.5), Scores(0.97, 0.97, 0.97, 0.97)
 ALMOST = Scores(0.94, 0.95, 0.95, 0.95)
 LOP_SIDED = Scores(0.95, 1.0, 0.89, 0.94)
 NAN = math.nan
+SHORT, FLAT = j.Shortened(8, 18, fell=True, chance=0.5), j.Shortened(8, 18, fell=False, chance=0.5)
+LUCKY = Scores(0.69, 0.69, 0.69, 0.69)
+WORSE = Scores(0.75, 0.75, 0.40, 0.45)
 FALLING = (0.7, 0.7, 0.7, 0.2, 0.1, 0.1)
 
 JUDGED = [
@@ -23,6 +26,8 @@ JUDGED = [
     (j.judge_variant("cpu", "mps"), "pass", None),
     (j.judge_variant("cpu", None), "not-applicable", None),
     (j.judge_device("cuda", ON_GPU, 100, 100), "pass", None),
+    (j.judge_device("cuda", ON_GPU, 100, 100, 2), "warn", "several-devices"),
+    (j.judge_device("cuda", STRAYED, 100, 100, 2), "fail", "device-not-used"),
     (j.judge_device("cuda", ON_GPU, 0, 100), "fail", "device-not-used"),
     (j.judge_device("cuda", STRAYED, 100, 100), "fail", "device-not-used"),
     (j.judge_device("cpu", {}, None, 100), "fail", "device-not-used"),
@@ -39,6 +44,7 @@ JUDGED = [
     (j.judge_moved(("a", "b", "c"), 3, 24, 24), "fail", "no-parameter-moved"),
     (j.judge_moved(("a",), 3, 24, 24), "fail", "some-parameters-stuck"),
     (j.judge_moved((), 3, 21, 24), "fail", "updates-skipped"),
+    (j.judge_moved((), 3, 24, 24, idle=("a",)), "fail", "some-parameters-stuck"),
     (j.judge_initial_loss(0.70, 0.68, 2, True), "pass", None),
     (j.judge_initial_loss(0.70, 2.77, 2, True), "fail", "initial-loss-off"),
     (j.judge_initial_loss(0.70, NAN, 2, True), "fail", "initial-loss-off"),
@@ -56,6 +62,14 @@ JUDGED = [
     (j.judge_quality(POOR, LOP_SIDED, False), "fail", "quality-below-floor"),
     (j.judge_quality(POOR, LOP_SIDED, True), "warn", "quality-below-floor"),
     (j.judge_quality(POOR, POOR, True), "fail", "quality-below-floor"),
+    (j.judge_quality(POOR, GOOD, False, SHORT), "pass", None),
+    (j.judge_quality(POOR, ALMOST, False, SHORT), "warn", "quality-after-short-training"),
+    (j.judge_quality(POOR, LOP_SIDED, False, SHORT), "warn", "quality-after-short-training"),
+    (j.judge_quality(POOR, ALMOST, False, FLAT), "fail", "quality-below-floor"),
+    (j.judge_quality(POOR, LUCKY, False, SHORT), "fail", "quality-below-floor"),
+    (j.judge_quality(POOR, WORSE, False, SHORT), "fail", "quality-below-floor"),
+    (j.judge_quality(ALMOST, ALMOST, False, SHORT), "fail", "quality-below-floor"),
+    (j.judge_quality(POOR, Scores(NAN, NAN, NAN, NAN), False, SHORT), "fail", "quality-below-floor"),
     (j.judge_reload(0.0, (), True), "pass", None),
     (j.judge_reload(1e-7, (), True), "fail", "reload-differs"),
     (j.judge_reload(1e-7, (), False), "pass", None),
@@ -69,6 +83,16 @@ JUDGED = [
 @pytest.mark.parametrize(("check", "status", "cause"), JUDGED)
 def test_the_judgement(check: j.Check, status: str, cause: str | None) -> None:
     assert (check.status, check.cause) == (status, cause)
+
+
+def test_a_shortened_training_is_said_where_it_is_judged() -> None:
+    check = j.judge_quality(POOR, ALMOST, False, SHORT)
+    assert (check.measured["batch_size"], check.measured["steps"]) == (8, 18)
+    assert "cut short" in check.expected
+    assert "0.70" in check.expected
+    full = j.judge_quality(POOR, GOOD, False)
+    assert "steps" not in full.measured
+    assert "cut short" not in full.expected
 
 
 def test_every_check_is_known_by_its_place_in_the_order() -> None:

@@ -6,9 +6,13 @@ import venv
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from smoke_outcome import Outcome
+from smoke_run.faults import FAULTS
 from smoke_run.judgement import CHECKS
 from smoke_run.libraries import prepare_surroundings
+
+from setup_llm_dev.documents.causes import FAULTS as OFFERED
 
 Run = Callable[..., Outcome]
 
@@ -61,3 +65,32 @@ def test_the_surroundings_are_cleared_of_other_projects() -> None:
     assert surroundings["CUDA_VISIBLE_DEVICES"] == "2"
     assert (surroundings["OMP_NUM_THREADS"], surroundings["HF_HUB_OFFLINE"]) == ("1", "1")
     assert surroundings["PATH"] == "/bin"
+
+
+@pytest.mark.parametrize(
+    ("given", "left"),
+    [
+        ({}, {"CUDA_VISIBLE_DEVICES": "0"}),
+        ({"CUDA_VISIBLE_DEVICES": ""}, {"CUDA_VISIBLE_DEVICES": ""}),
+        ({"HIP_VISIBLE_DEVICES": "1,0"}, {"HIP_VISIBLE_DEVICES": "1"}),
+        ({"ROCR_VISIBLE_DEVICES": "2,3"}, {"ROCR_VISIBLE_DEVICES": "2", "HIP_VISIBLE_DEVICES": "0"}),
+        (
+            {"ROCR_VISIBLE_DEVICES": "2,3", "HIP_VISIBLE_DEVICES": "1"},
+            {"ROCR_VISIBLE_DEVICES": "3", "HIP_VISIBLE_DEVICES": "0"},
+        ),
+        ({"ZE_AFFINITY_MASK": "1,0"}, {"ZE_AFFINITY_MASK": "1"}),
+        ({"ONEAPI_DEVICE_SELECTOR": "level_zero:1,2"}, {"ONEAPI_DEVICE_SELECTOR": "level_zero:1"}),
+        (
+            {"ONEAPI_DEVICE_SELECTOR": "!opencl:*;level_zero:0;level_zero:1", "ZE_AFFINITY_MASK": "2,3"},
+            {"ONEAPI_DEVICE_SELECTOR": "level_zero:0;!opencl:*", "ZE_AFFINITY_MASK": "2,3"},
+        ),
+    ],
+)
+def test_one_gpu_is_left_in_sight(given: dict[str, str], left: dict[str, str]) -> None:
+    surroundings = dict(given)
+    prepare_surroundings(surroundings, threads=1)
+    assert {name: value for name, value in surroundings.items() if name in left or name in given} == left
+
+
+def test_the_faults_that_the_command_line_offers_are_those_that_there_are() -> None:
+    assert tuple(FAULTS) == OFFERED

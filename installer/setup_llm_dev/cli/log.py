@@ -1,6 +1,5 @@
 """The log of a run: everything that happened, with secrets masked before they reach the disk."""
 
-import os
 import re
 import tempfile
 import traceback

@@ -37,7 +37,7 @@ def run(argv: list[str], output: Output | None = None) -> int:
     home: str | None = None
     try:
         arguments = parse(argv, output.translate)
-        output.verbose, home = arguments.verbose, arguments.home
+        output.verbose, home = getattr(arguments, "verbose", False), getattr(arguments, "home", None)
         return _command(arguments, output)
     except Interrupted as error:
         return _ended(error, output)

@@ -24,7 +24,7 @@ def render_report(report: Report, output: Output) -> None:
     sheet = Sheet(output)
     if report.verdict == "fail":
         _failure(report, sheet, verbose=output.verbose)
-    elif report.changed or output.verbose:
+    elif report.changed or report.of == "verify" or output.verbose:
         _success(report, sheet, verbose=output.verbose)
     else:
         _unchanged(report, sheet)

@@ -1,6 +1,7 @@
 """What most commands begin with: the host with its signals, the recipe, the folders, the options."""
 
 import argparse
+import difflib
 import os
 import shlex
 import signal
@@ -11,12 +12,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from setup_llm_dev.cli.home import settle_home
 from setup_llm_dev.cli.output import Output
 from setup_llm_dev.documents.layout import Layout
 from setup_llm_dev.documents.manifests import manifests_folder
 from setup_llm_dev.documents.recipe import Recipe
 from setup_llm_dev.documents.recipe_reading import read_recipe
-from setup_llm_dev.errors import Interrupted, Refused, UsageError
+from setup_llm_dev.errors import Refused, UsageError
 from setup_llm_dev.host.cancel import Cancel
 from setup_llm_dev.host.configuration import as_environment, read_surroundings
 from setup_llm_dev.host.world import Host, real_host, with_environment
@@ -43,9 +45,11 @@ class Session:
 
 
 def open_session(arguments: argparse.Namespace, output: Output) -> Session:
-    """Raises UsageError for wrong words, Refused for a home that is not ours to write in."""
+    """Raises UsageError (2) for wrong words, Refused (3) for a home that is none, or not ours to write in."""
     # Nobody else may write what we make, and we can read it, whatever the mask says; children inherit it.
     os.umask((os.umask(0o077) | 0o022) & 0o077)
+    if (said := settle_home(arguments)) is not None and not output.quiet:
+        output.say(said)
     host = real_host(_with_signals(Cancel()))
     _refuse_foreign_home(host)
     recipe = recipe_named(host, arguments.recipe or DEFAULT_RECIPE)
@@ -96,18 +100,27 @@ def add_options(parser: argparse.ArgumentParser, _: Callable[[Message], str]) ->
     )
     group.add_argument("--torch", metavar="VARIANT", help=_(message("a build of PyTorch: cpu, cu130, mps …")))
     group.add_argument("--python", metavar="PATH", help=_(message("the Python to make the environment with")))
-    group.add_argument(
-        "--only", nargs="+", choices=PARTS, metavar="PART", help=_(message("only these of: {parts}", parts=_parts()))
-    )
-    group.add_argument("--skip", nargs="+", choices=PARTS, metavar="PART", help=_(message("all but these")))
+    # One word each: with several, the RECIPE that follows would be one of them.
+    only = message("only these of: {parts}", parts=" ".join(PARTS))
+    group.add_argument("--only", action="extend", type=_named_parts, metavar="PART,…", help=_(only))
+    group.add_argument("--skip", action="extend", type=_named_parts, metavar="PART,…", help=_(message("all but these")))
     group.add_argument("--require", metavar="WHAT,…", help=_(message("ide, gpu, model: a gap there is a failure")))
     group.add_argument(
         "--upgrade", action="store_true", help=_(message("make a new lock instead of reusing the one in the project"))
     )
 
 
-def _parts() -> str:
-    return " ".join(PARTS)
+def _named_parts(text: str) -> list[str]:
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    for word in words:
+        if word not in PARTS:
+            near = difflib.get_close_matches(word, PARTS, 1)
+            known = message("it knows: {words}", words=", ".join(PARTS))
+            raise UsageError(
+                message("there is no part “{word}” of a set-up", word=word),
+                hint=message("did you mean {near}?", near=near[0]) if near else known,
+            )
+    return words
 
 
 def _options(arguments: argparse.Namespace) -> Options:
@@ -125,11 +138,15 @@ def _options(arguments: argparse.Namespace) -> Options:
 
 
 def _again(arguments: argparse.Namespace) -> str:
-    """For hints and reports: the same recipe on the same folders."""
+    """For hints and reports: the same recipe on the same folders, with the options that would change the lock."""
+    known = vars(arguments)
     words = ["setup-llm-dev", "apply", arguments.recipe or DEFAULT_RECIPE]
-    for option in ("home", "workspace"):
-        if value := getattr(arguments, option):
+    for option in ("home", "workspace", "machine", "assume", "torch", "python", "require"):
+        if value := known.get(option):
             words += [f"--{option}", value]
+    for option in ("only", "skip"):
+        if parts := known.get(option):
+            words += [f"--{option}", ",".join(parts)]
     return shlex.join(words)
 
 
@@ -214,7 +231,3 @@ def _refuse_foreign_home(host: Host) -> None:
 def _warn_root(host: Host, output: Output) -> None:
     if hasattr(os, "geteuid") and os.geteuid() == 0 and not output.quiet:
         output.say(message("note: you are root; setup-llm-dev needs no rights of root"))
-
-
-def interrupted(host: Host) -> Interrupted:
-    return Interrupted(message("stopped"), signal_number=host.cancel.signal_number)

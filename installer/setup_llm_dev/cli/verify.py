@@ -1,10 +1,13 @@
 """`verify`: only the checks, the smoke fine-tune among them, on what is installed or on any environment."""
 
 import argparse
+import difflib
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from setup_llm_dev.documents.causes import FAULTS
+from setup_llm_dev.errors import UsageError
 from setup_llm_dev.messages import Message, message
 
 if TYPE_CHECKING:
@@ -20,13 +23,14 @@ def configure(parser: argparse.ArgumentParser, _: Callable[[Message], str]) -> N
     group = parser.add_argument_group(_(message("what to check")))
     group.add_argument("--python", metavar="PATH", help=_(message("the Python of any environment")))
     group.add_argument("--model", metavar="DIR", help=_(message("a folder with a model, for --python")))
-    group.add_argument(
-        "--fault", metavar="NAME", help=_(message("break the fine-tune on purpose, to see that it is caught"))
+    text = message(
+        "break the fine-tune on purpose, to see that it is caught; one of: {faults}", faults=", ".join(FAULTS)
     )
+    group.add_argument("--fault", metavar="NAME", type=fault_name, choices=FAULTS, help=_(text))
 
 
 def run(arguments: argparse.Namespace, output: "Output") -> int:
-    """0 when every check passed, 8 when one did not, 3 where there is nothing to check."""
+    """0 when every check passed, 8 when one did not, 3 where there is nothing to check or to break."""
     from setup_llm_dev.cli.progress import drawer
     from setup_llm_dev.cli.session import open_session
     from setup_llm_dev.host.state import one_run
@@ -53,7 +57,19 @@ def run(arguments: argparse.Namespace, output: "Output") -> int:
     return 0 if report.verdict != "fail" else 8
 
 
+def fault_name(word: str) -> str:
+    """A deliberate fault that there is; raises UsageError (2) with the nearest names."""
+    if word in FAULTS:
+        return word
+    near = difflib.get_close_matches(word, FAULTS, 3, cutoff=0.4)
+    hint = message("did you mean {option}?", option=", ".join(near))
+    every = message("the faults are: {faults}", faults=", ".join(FAULTS))
+    raise UsageError(message("there is no fault “{word}”", word=word), hint=hint if near else every)
+
+
 def _show(session: "Session", report: "Report") -> None:
+    from msgspec.structs import replace
+
     from setup_llm_dev.cli.render_report import render_report
 
     if session.output.json:

@@ -1,11 +1,24 @@
-"""The causes that the smoke program names, as sentences that can be translated.
+"""The causes that the smoke program names, as sentences that can be translated, and the faults that it can make.
 
-The program stands apart and imports nothing of ours, so its table is said again here; a test compares both.
+The program stands apart and imports nothing of ours, so its tables are said again here; a test compares both.
 """
 
 from typing import NamedTuple
 
 from setup_llm_dev.messages import Message, message
+
+FAULTS: tuple[str, ...] = (
+    "lr0",
+    "nan-weight",
+    "frozen-layer",
+    "gradient-zeroed",
+    "labels-shuffled",
+    "loss-scaled",
+    "sign-flipped",
+    "random-weights",
+    "unsaved",
+    "wrong-device",
+)
 
 
 class Cause(NamedTuple):
@@ -56,6 +69,10 @@ CAUSES: dict[str, Cause] = {
         message("the trained model answers too many unseen sentences wrongly"),
         message("check the labels, the learning rate and that the model is a pretrained one"),
     ),
+    "quality-after-short-training": Cause(
+        message("the time was enough for a short training only: the trained model is better, but not yet good"),
+        message("raise smoke.budget_seconds in the recipe for the full training"),
+    ),
     "no-better-than-before": Cause(
         message("the trained model is no better than the untrained one"),
         message("check the labels and the learning rate"),
@@ -91,6 +108,10 @@ CAUSES: dict[str, Cause] = {
     "device-not-used": Cause(
         message("training did not run on the expected device"),
         message("check the GPU driver and the torch build"),
+    ),
+    "several-devices": Cause(
+        message("training was spread over several GPUs"),
+        message("name one GPU, for example with CUDA_VISIBLE_DEVICES=0"),
     ),
     "device-unsupported": Cause(
         message("this torch build has no code for this GPU"),

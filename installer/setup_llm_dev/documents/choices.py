@@ -1,12 +1,8 @@
 """The Choices: the builds of PyTorch that fit a machine, best first, and why the others don't."""
 
-from typing import Literal
-
 import msgspec
 
 from setup_llm_dev.messages import Message
-
-Source = Literal["index", "pypi"]
 
 
 class Build(msgspec.Struct, frozen=True, kw_only=True):

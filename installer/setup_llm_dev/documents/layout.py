@@ -19,10 +19,6 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     windows: bool = False
 
     @property
-    def store(self) -> PurePath:
-        return self.data / "store" / "sha256"
-
-    @property
     def environments(self) -> PurePath:
         return self.data / "environments"
 

@@ -131,7 +131,7 @@ class _Session(requests.Session):
         self.trust_env = True
         self._environment = environment
 
-    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> dict[str, Any]:
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
         del proxies, verify
         bundle = self._environment.get("REQUESTS_CA_BUNDLE") or self._environment.get("CURL_CA_BUNDLE")
         proxies = _proxies(str(url), self._environment)
@@ -175,7 +175,7 @@ class _SystemCertificates(HTTPAdapter):
         return context
 
 
-# requests asks NO_PROXY through os.environ, which it sets and resets: two threads at once would leave it changed.
+# requests sets NO_PROXY in this process's environment and resets it: two threads at once would leave it changed.
 _ASKING_NO_PROXY = threading.Lock()
 
 

@@ -42,7 +42,7 @@ def _name(package: dict[str, Any]) -> str:
 
 
 def _listed(package: dict[str, Any], host: Host, source: TorchSource) -> bool:
-    wheel = next(iter(package.get("wheels", [])), {})
+    wheel: dict[str, Any] = next(iter(package.get("wheels", [])), {})
     name = unquote(urlsplit(str(wheel.get("url") or wheel.get("path") or "")).path.rpartition("/")[2])
     sha256 = wheel.get("hashes", {}).get("sha256")
     offered = links(host, source.url, _name(package), flat=source.flat)

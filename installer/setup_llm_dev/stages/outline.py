@@ -10,7 +10,15 @@ from setup_llm_dev.documents.plan import Phase, PlanDocument, PlannedStep, Plann
 from setup_llm_dev.documents.recipe import Recipe
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
-from setup_llm_dev.stages.prepare import Options, Prepared, choices_for, machine_here, prepare, stored_lock
+from setup_llm_dev.stages.prepare import (
+    Options,
+    Prepared,
+    choices_for,
+    machine_here,
+    made_for_other_pythons,
+    prepare,
+    stored_lock,
+)
 from setup_llm_dev.stages.space import disk_needs
 from setup_llm_dev.steps.step import Satisfied, Unsatisfied
 
@@ -19,7 +27,7 @@ Say = Callable[[Message], None]
 
 def outline(host: Host, recipe: Recipe, layout: Layout, options: Options, say: Say) -> PlanDocument:
     """No network. With a lock in the project it is as exact as a pinned one; without, the steps in outline."""
-    if not options.upgrade and options.machine is None and stored_lock(host, layout, recipe, options) is not None:
+    if not options.upgrade and options.machine is None and _is_locked(host, recipe, layout, options, say):
         return pinned_outline(host, recipe, layout, options, say)
     machine = machine_here(host, layout, options, interpreters=True)
     choices = choices_for(recipe, machine, options)
@@ -35,6 +43,12 @@ def outline(host: Host, recipe: Recipe, layout: Layout, options: Options, say: S
         workspace=str(layout.workspace),
         data=str(layout.data),
     )
+
+
+def _is_locked(host: Host, recipe: Recipe, layout: Layout, options: Options, say: Say) -> bool:
+    """Whether `prepare` would reuse the lock: else it would resolve, which needs the network."""
+    stored = stored_lock(host, layout, recipe, options, say)
+    return stored is not None and not made_for_other_pythons(host, layout, stored[0], options, say)
 
 
 def pinned_outline(host: Host, recipe: Recipe, layout: Layout, options: Options, say: Say) -> PlanDocument:

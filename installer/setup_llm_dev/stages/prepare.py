@@ -14,18 +14,20 @@ from setup_llm_dev.components.python import Generation, own_pylock
 from setup_llm_dev.components.resources import Resources, read_resources
 from setup_llm_dev.components.workspace import link_step
 from setup_llm_dev.documents.choices import Choices
-from setup_llm_dev.documents.codec import from_stored
+from setup_llm_dev.documents.codec import from_stored, to_json
 from setup_llm_dev.documents.layout import Layout
 from setup_llm_dev.documents.lock import Lock
 from setup_llm_dev.documents.machine import Interpreter, Machine
 from setup_llm_dev.documents.recipe import Recipe, digest
-from setup_llm_dev.errors import Refused, Unreachable, UsageError
+from setup_llm_dev.errors import Refused, UsageError
 from setup_llm_dev.host.configuration import Surroundings, read_surroundings
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 from setup_llm_dev.stages.compose import PARTS, Plan, compose
 from setup_llm_dev.stages.detect import detect
+from setup_llm_dev.stages.elsewhere import for_other_pythons, from_elsewhere, refuse_other_machine
 from setup_llm_dev.stages.generations import complete_generation, fresh_generation
+from setup_llm_dev.stages.required import refuse_gaps
 from setup_llm_dev.stages.space import refuse_full_disk
 from setup_llm_dev.steps.environment import COMPLETE
 from setup_llm_dev.steps.step import Satisfied, Unsatisfied
@@ -53,6 +55,8 @@ class Options:
     def digest(self) -> str:
         """Of what would change the lock; a lock made with other options is no answer to these."""
         words = [self.torch, str(self.python) if self.python else None, self.assume]
+        if self.machine is not None:
+            words.append(to_json(self.machine).decode())
         return hashlib.sha256(json.dumps(words).encode()).hexdigest()[:16]
 
 
@@ -74,9 +78,13 @@ class Prepared:
 def prepare(host: Host, recipe: Recipe, layout: Layout, options: Options, say: Callable[[Message], None]) -> Prepared:
     """Raises UsageError (2), Refused (3), Unreachable (4), SystemRefused (6) before anything was changed."""
     link_step(layout, Generation(layout.environments, layout.data, "")).refuse_foreign(host)
+    if options.machine is not None:
+        refuse_other_machine(host, options.machine, interpreters=options.python is None)
     surroundings = read_surroundings(host, layout.config)
     resources = read_resources(recipe.smoke.task, data="datasets" in options.parts)
-    stored = None if options.upgrade else stored_lock(host, layout, recipe, options)
+    stored = None if options.upgrade else stored_lock(host, layout, recipe, options, say)
+    if stored is not None and made_for_other_pythons(host, layout, stored[0], options, say):
+        stored = None
     if stored is None:
         lock, pylock, machine, interpreter = _pin_now(host, recipe, layout, options, surroundings, say)
         generation = complete_generation(host, layout, lock) or fresh_generation(
@@ -88,13 +96,18 @@ def prepare(host: Host, recipe: Recipe, layout: Layout, options: Options, say: C
         generation = complete_generation(host, layout, lock) or _anew(host, layout, lock, options)
     draft = _Draft(host, recipe, lock, pylock, layout, machine, resources, options)
     plan, statuses, notes = _composed(draft, generation)
-    _refuse_gaps(plan, options)
+    refuse_gaps(plan, options.require)
     refuse_full_disk(host, plan, statuses)
     return Prepared(plan, machine, statuses, (*surroundings.used, *notes), stored is None)
 
 
-def stored_lock(host: Host, layout: Layout, recipe: Recipe, options: Options) -> tuple[Lock, str] | None:
-    """The workspace's lock and its pylock, if they answer this recipe and these options; UsageError if damaged."""
+def stored_lock(
+    host: Host, layout: Layout, recipe: Recipe, options: Options, say: Callable[[Message], None]
+) -> tuple[Lock, str] | None:
+    """The workspace's lock and its pylock, if they answer this recipe, these options and this platform.
+
+    Says so where only the platform is another. Raises UsageError (2) if damaged.
+    """
     text = host.files.read_text(layout.lock_file)
     if text is None:
         return None
@@ -103,6 +116,9 @@ def stored_lock(host: Host, layout: Layout, recipe: Recipe, options: Options) ->
         return None
     if lock.model is None and recipe.model is not None and "model" in options.parts:
         return None  # made when the model was left out
+    if (why := from_elsewhere(host, lock)) is not None:
+        say(why)
+        return None
     # A run that was killed between the two files, or a hand that changed one: ours is the same as it was then.
     for place in (layout.workspace / lock.packages.pylock, own_pylock(layout, lock)):
         pylock = host.files.read_text(place)
@@ -190,6 +206,18 @@ def _pin_now(
     return pinned.lock, pinned.pylock, machine, pinned.interpreter
 
 
+def made_for_other_pythons(
+    host: Host, layout: Layout, lock: Lock, options: Options, say: Callable[[Message], None]
+) -> bool:
+    """Asked only where the lock has no environment yet: one that is here proves that a Python fitted."""
+    if complete_generation(host, layout, lock) is not None:
+        return False
+    why = for_other_pythons(machine_here(host, layout, options, interpreters=True), lock)
+    if why is not None:
+        say(why)
+    return why is not None
+
+
 def _anew(host: Host, layout: Layout, lock: Lock, options: Options) -> Generation:
     """A lock without its environment: an interpreter of the same feature release and platform makes it again."""
     machine = machine_here(host, layout, options, interpreters=True)
@@ -261,21 +289,3 @@ def _named_interpreter(host: Host, path: PurePath, arch: str) -> Interpreter:
     if interpreter.problem is not None:
         raise Refused(message("{python} can't be used: {why}", python=str(path), why=interpreter.problem))
     return interpreter
-
-
-def _refuse_gaps(plan: Plan, options: Options) -> None:
-    """`--require`: what is a gap otherwise is a failure here."""
-    required = options.require | ({"ide"} if plan.recipe.ide.required else set())
-    for gap in plan.gaps:
-        if gap.what == "ide" and "ide" in required:
-            raise Refused(
-                message("PyCharm is required, but this version prepares the project only and does not install it"),
-                hint=message("install PyCharm yourself and leave out the requirement, or --skip ide"),
-            )
-        if gap.what in required:
-            raise Unreachable(message("{what} is required, but: {why}", what=gap.what, why=gap.why), url=gap.url or "")
-    if "gpu" in options.require and plan.lock.torch.variant == "cpu":
-        raise Refused(
-            message("a GPU is required, but the build that fits this machine is for the CPU"),
-            hint=message("see `setup-llm-dev plan` for why the GPU builds don't fit"),
-        )

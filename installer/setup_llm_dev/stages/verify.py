@@ -1,4 +1,4 @@
-"""verify: every check anew, without changing anything; a remembered proof does not count."""
+"""verify: every check anew, without changing anything; a remembered proof does not count, and a refuted one goes."""
 
 import queue
 import time
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any
 
-from setup_llm_dev.components.resources import read_resources
+from setup_llm_dev.components.resources import smoke_archive
 from setup_llm_dev.components.smoke import smoke_job
 from setup_llm_dev.documents.events import Applied, Event, Failed, Progressed, Started
 from setup_llm_dev.documents.layout import Layout
@@ -24,7 +24,7 @@ from setup_llm_dev.stages.prepare import Options
 from setup_llm_dev.stages.summarize import read_check
 from setup_llm_dev.steps.packages import InstallPackages
 from setup_llm_dev.steps.smoke import RunSmoke, failure
-from setup_llm_dev.steps.step import Unsatisfied
+from setup_llm_dev.steps.step import Progress, Unsatisfied
 
 _SUMMARIES = {
     "packages": message("compare every installed file with its wheel"),
@@ -45,6 +45,7 @@ class Verification:
     fault: str | None
     again: str = "setup-llm-dev apply"
     gaps: tuple[Gap, ...] = ()
+    _forgotten: bool = False
     _checks: list[Check] = field(default_factory=list)
     _result: dict[str, Any] = field(default_factory=dict)
 
@@ -53,15 +54,18 @@ class Verification:
         cls, host: Host, recipe: Recipe, layout: Layout, options: Options, *,
         fault: str | None, python: str | None, model: str | None,
     ) -> "Verification":  # fmt: skip
-        """Raises Refused (3) where there is nothing to check, UsageError (2) for a path that is none."""
+        """Raises Refused (3) where there is nothing to check or to break, UsageError (2) for a path that is none."""
         if python is not None:
             foreign = _foreign_smoke(host, recipe, layout, options, Path(python).absolute(), model)
             return cls(host, recipe, layout, foreign, None, fault, options.again)
         plan = installed_plan(host, recipe, layout, options)
         found = plan.step("smoke")
         smoke = found if isinstance(found, RunSmoke) else None
-        if smoke is not None:
-            smoke = replace(smoke, program=_program(host, layout, recipe))
+        if smoke is None and fault is not None:
+            raise Refused(
+                message("there is no fine-tune to break: it was left out when this was set up"),
+                hint=message("run `{command}` first", command=options.again),
+            )
         return cls(host, recipe, layout, smoke, plan, fault, options.again, plan.gaps)
 
     def events(self) -> Iterator[Event]:
@@ -77,15 +81,13 @@ class Verification:
             yield self._settled(name, answer, time.monotonic() - began)
         if self.smoke is not None:
             yield from self._smoke(self.smoke)
+        self._forget_refuted()
 
     def report(self, seconds: float) -> Report:
         """All checks in one list; `verdict` fail when any said no or could not run."""
         checks = (*self._checks, *(read_check(check) for check in self._result.get("checks", ())))
-        failed = any(check.status in ("fail", "could-not-run") for check in checks)
-        if self.smoke is not None and self._result.get("verdict") != "pass":
-            failed = True
         return Report(
-            verdict="fail" if failed else "partial" if self.gaps else "pass",
+            verdict="fail" if self._failed else "partial" if self.gaps else "pass",
             recipe=self.recipe.name,
             of="verify",
             gaps=self.gaps,
@@ -93,11 +95,25 @@ class Verification:
             checks=checks,
             metrics=dict(self._result.get("metrics", {})),
             torch=_torch(self.plan),
-            changed=True,
+            changed=self._forgotten,
             seconds=round(seconds, 1),
             created=self.host.now().isoformat(timespec="seconds"),
             error=self._error(),
         )
+
+    @property
+    def _failed(self) -> bool:
+        """Once the events are over: whether any check said no or could not run."""
+        if any(check.status != "pass" for check in self._checks):
+            return True
+        return self.smoke is not None and self._result.get("verdict") != "pass"
+
+    def _forget_refuted(self) -> None:
+        """The proof of what was just refuted goes, so that the next `apply` proves it again."""
+        self.host.cancel.raise_if_set()  # a fine-tune that was stopped refutes nothing
+        if self._failed and self.smoke is not None and self.plan is not None and self.fault is None:
+            self._forgotten = self.host.files.exists(self.smoke.proof)
+            self.host.files.remove(self.smoke.proof)
 
     def _settled(self, name: str, answer: object, seconds: float) -> Event:
         if isinstance(answer, Unsatisfied):
@@ -118,7 +134,7 @@ class Verification:
             told.put(Progressed(step="smoke", done=done, total=total, unit=unit, text=text))
 
         with ThreadPoolExecutor(1) as pool:
-            running = pool.submit(smoke.run, self.host, tell, fault=self.fault)
+            running = pool.submit(self._fine_tune, smoke, tell)
             running.add_done_callback(lambda _: told.put(None))
             while (event := told.get()) is not None:
                 yield event
@@ -127,8 +143,25 @@ class Verification:
         if self._result["verdict"] == "pass":
             yield Applied(step="smoke", phase="check", seconds=seconds, receipt={})
             return
-        error: SetupError = failure(self._result)
+        error: SetupError = failure(self._result, self._hint())
         yield Failed(step="smoke", phase="check", seconds=seconds, text=error.message, exit_code=8, error=error)
+
+    def _fine_tune(self, smoke: RunSmoke, tell: Progress) -> dict[str, Any]:
+        """With the program of this version, in a folder that is gone afterwards; the one of `apply` stays as it is."""
+        with self.host.files.scratch(self.layout.scratch) as folder:
+            program = folder / "smoke.pyz"
+            self.host.files.write(program, smoke_archive())
+            result = replace(smoke, program=program, scratch=folder).run(self.host, tell, fault=self.fault)
+        self.host.files.remove_empty_dir(self.layout.scratch)
+        return result
+
+    def _hint(self) -> Message | None:
+        """None in an environment that is not ours to mend: there the check's own advice is the best."""
+        if self.fault is not None:
+            return message("it was broken on purpose: without --fault it is checked as it is")
+        if self.plan is None:
+            return None
+        return message("`{command}` mends what drifted, and proves it again", command=self.again)
 
     def _notes(self) -> tuple[Message, ...]:
         if self.fault is None:
@@ -137,7 +170,7 @@ class Verification:
 
     def _error(self) -> dict[str, Any] | None:
         if self._result and self._result.get("verdict") != "pass":
-            error: CheckFailed = failure(self._result)
+            error: CheckFailed = failure(self._result, self._hint())
             return {"step": "smoke", "exit_code": 8, "message": error.message, "hint": error.hint}
         bad = next((check for check in self._checks if check.status != "pass"), None)
         if bad is None:
@@ -164,18 +197,9 @@ def _foreign_smoke(
         "seed": 42,
     }  # fmt: skip
     return RunSmoke(
-        python=python, program=_program(host, layout, recipe), job=tuple(job.items()), proof=layout.proofs / "none",
+        python=python, program=layout.scratch / "smoke.pyz", job=tuple(job.items()), proof=layout.proofs / "none",
         scratch=layout.scratch,
     )  # fmt: skip
-
-
-def _program(host: Host, layout: Layout, recipe: Recipe) -> PurePath:
-    """The smoke program on the disk; written where `apply` would write it, if it is not there."""
-    resources = read_resources(recipe.smoke.task)
-    place = layout.data / "programs" / f"smoke-{resources.smoke_digest[:12]}.pyz"
-    if not host.files.is_file(place) or host.files.read_bytes(place) != resources.smoke:
-        host.files.write(place, resources.smoke)
-    return place
 
 
 def _torch(plan: Plan | None) -> dict[str, Any] | None:

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path, PurePath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any, ClassVar
 
 from setup_llm_dev.documents.causes import CAUSES
@@ -16,6 +16,21 @@ from setup_llm_dev.steps.step import Progress, Satisfied, Unsatisfied
 
 _PATIENCE = 20  # times the budget: importing and loading on a busy machine come on top
 _LEAST_SECONDS = 900.0
+_CHOSEN_DEVICES = (
+    "CUDA_VISIBLE_DEVICES",
+    "NVIDIA_VISIBLE_DEVICES",
+    "HIP_VISIBLE_DEVICES",
+    "ROCR_VISIBLE_DEVICES",
+    "ONEAPI_DEVICE_SELECTOR",
+    "ZE_AFFINITY_MASK",
+)
+# Hosted notebooks, WSL and containers put the GPU's driver here, where no default of the loader looks.
+_DRIVER_FOLDERS = (
+    "/usr/lib64-nvidia",
+    "/usr/lib/wsl/lib",
+    "/usr/local/nvidia/lib64",
+    "/usr/local/nvidia/lib",
+)
 _OTHER_PHASE = message("a part of the fine-tune is done")
 _PHASES = {
     "import": message("libraries imported"),
@@ -57,7 +72,7 @@ class RunSmoke:
     def apply(self, host: Host, progress: Progress) -> Receipt:
         result = self.run(host, progress)
         if result["verdict"] != "pass":
-            raise failure(result)
+            raise failure(result, message("nothing was switched; `setup-llm-dev verify` runs the checks again"))
         host.files.write(self.proof, json.dumps(result, indent=1).encode())
         return {"proof": str(self.proof), "verdict": result["verdict"], "seconds": result.get("seconds")}
 
@@ -106,8 +121,11 @@ def read_proof(host: Host, path: PurePath) -> dict[str, Any] | None:
     return proof if isinstance(proof, dict) and proof.get("verdict") == "pass" else None
 
 
-def failure(result: dict[str, Any]) -> CheckFailed:
-    """The first check that said no, in words; the whole result travels with the error."""
+def failure(result: dict[str, Any], hint: Message | None = None) -> CheckFailed:
+    """The first check that said no, in words; the whole result travels with the error.
+
+    hint: what to do next; None says what the check itself advises.
+    """
     bad = next((c for c in result["checks"] if c.get("status") in ("fail", "could-not-run")), None)
     if bad is None:
         text = message("the smoke fine-tune did not end with a verdict")
@@ -120,7 +138,7 @@ def failure(result: dict[str, Any]) -> CheckFailed:
                 measured=_short(bad["measured"]),
                 expected=_short(bad.get("expected")),
             )
-    error = CheckFailed(text, hint=message("nothing was switched; `setup-llm-dev verify` runs the checks again"))
+    error = CheckFailed(text, hint=hint or _advice(bad or {}))
     error.result = result
     return error
 
@@ -133,29 +151,44 @@ def cause_text(check: dict[str, Any]) -> Message:
     return message("{text}", text=str(check.get("cause_text") or check.get("cause") or check["id"]))
 
 
+def _advice(check: dict[str, Any]) -> Message | None:
+    known = CAUSES.get(str(check.get("cause")))
+    return known.hint if known is not None else None
+
+
 def _short(value: Any) -> str:
     text = "–" if value is None else str(value)
     return text if len(text) <= 120 else text[:120] + "…"
 
 
 def _environment(host: Host, scratch: Path, threads: int) -> dict[str, str]:
-    """Nothing of the user's but which GPUs it may use: no token, no proxy, no path of libraries; HOME is scratch."""
-    kept = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")
-    built = {name: host.environment[name] for name in kept if name in host.environment}
+    """Nothing of the user's but which GPUs it may use, and their driver: no token, no proxy; HOME is scratch."""
+    built = {name: host.environment[name] for name in _CHOSEN_DEVICES if name in host.environment}
     count = str(threads)
-    return built | {
-        "HOME": str(scratch),
-        "TMPDIR": str(scratch),
-        "HF_HOME": str(scratch / "hf"),
-        "HF_HUB_OFFLINE": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "OMP_NUM_THREADS": count,
-        "MKL_NUM_THREADS": count,
-        "OPENBLAS_NUM_THREADS": count,
-        "TOKENIZERS_PARALLELISM": "false",
-        "PYTHONUNBUFFERED": "1",
-        "PYTHONUTF8": "1",
-    }
+    return (
+        built
+        | _driver_path(host)
+        | {
+            "HOME": str(scratch),
+            "TMPDIR": str(scratch),
+            "HF_HOME": str(scratch / "hf"),
+            "HF_HUB_OFFLINE": "1",
+            "HF_HUB_DISABLE_TELEMETRY": "1",
+            "OMP_NUM_THREADS": count,
+            "MKL_NUM_THREADS": count,
+            "OPENBLAS_NUM_THREADS": count,
+            "TOKENIZERS_PARALLELISM": "false",
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONUTF8": "1",
+        }
+    )
+
+
+def _driver_path(host: Host) -> dict[str, str]:
+    """Of the folders in which the user lets libraries be looked for, those of a driver: the others could hold any."""
+    named = {PurePosixPath(entry) for entry in host.environment.get("LD_LIBRARY_PATH", "").split(":") if entry}
+    found = [name for name in _DRIVER_FOLDERS if PurePosixPath(name) in named and host.files.is_dir(Path(name))]
+    return {"LD_LIBRARY_PATH": ":".join(found)} if found else {}
 
 
 class _Collector:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 LONGEST = 128  # tokens; a smoke has no need of more
 SHORTEST = 16
 LENGTH_MULTIPLE = 8  # tensor cores like multiples of 8
+EVALUATIONS_TO_COME = 3  # after training, and both models when the saved one is compared with the trained one
+SAVE_SECONDS_PER_BYTE = 2e-8  # set aside for saving and loading again: measured 9 s for 440 MB
 WARMUP_SHARE = 0.1  # a longer warm-up never lets a short run train
 RUNGS: tuple[tuple[int, int], ...] = ((16, 24), (8, 24), (8, 18))  # (batch size, steps), the best first
 
@@ -24,13 +26,17 @@ class StepCost:
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """The training that was chosen; `fits` is False where even the least useful one is over the budget."""
+    """The training that was chosen; `fits` is False where even the least useful one is over the budget.
+
+    `shortened` tells that the time did not allow the best one: smaller batches, fewer steps or cut sentences.
+    """
 
     batch_size: int
     steps: int
     max_length: int  # tokens
     expected_seconds: float
     fits: bool
+    shortened: bool
 
     @property
     def warmup_steps(self) -> int:
@@ -48,6 +54,11 @@ def padded_length(longest: int) -> int:
     return max(SHORTEST, min(LONGEST, rounded))
 
 
+def seconds_for_training(budget: float, elapsed: float, one_evaluation: float, model_bytes: int) -> float:
+    """What is left of `budget` seconds for training, when what comes after it is set aside; may be negative."""
+    return budget - elapsed - EVALUATIONS_TO_COME * one_evaluation - SAVE_SECONDS_PER_BYTE * model_bytes
+
+
 def choose_plan(cost: StepCost, seconds_left: float, length: int, max_steps: int | None = None) -> TrainingPlan:
     """The best training that ends within `seconds_left`, else the least one, marked as not fitting.
 
@@ -56,7 +67,9 @@ def choose_plan(cost: StepCost, seconds_left: float, length: int, max_steps: int
     for batch_size, steps, tokens in _ladder(length):
         wanted = min(steps, max_steps or steps)
         seconds = cost.training_seconds(batch_size, wanted, tokens)
-        plan = TrainingPlan(batch_size, wanted, tokens, seconds, fits=seconds <= seconds_left)
+        best = (batch_size, steps, tokens) == (*RUNGS[0], length)
+        fits = seconds <= seconds_left
+        plan = TrainingPlan(batch_size, wanted, tokens, seconds, fits, shortened=not best)
         if plan.fits:
             break
     return plan

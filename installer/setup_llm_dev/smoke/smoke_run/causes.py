@@ -41,6 +41,10 @@ CAUSES: dict[str, Cause] = {
         "the trained model answers too many unseen sentences wrongly",
         "check the labels, the learning rate and that the model is a pretrained one",
     ),
+    "quality-after-short-training": Cause(
+        "the time was enough for a short training only: the trained model is better, but not yet good",
+        "raise smoke.budget_seconds in the recipe for the full training",
+    ),
     "no-better-than-before": Cause(
         "the trained model is no better than the untrained one", "check the labels and the learning rate"
     ),
@@ -73,6 +77,9 @@ CAUSES: dict[str, Cause] = {
         "the device that was asked for can't be used", "check the GPU driver, or ask for the CPU build"
     ),
     "device-not-used": Cause("training did not run on the expected device", "check the GPU driver and the torch build"),
+    "several-devices": Cause(
+        "training was spread over several GPUs", "name one GPU, for example with CUDA_VISIBLE_DEVICES=0"
+    ),
     "device-unsupported": Cause(
         "this torch build has no code for this GPU", "choose a torch build made for the GPU's generation"
     ),

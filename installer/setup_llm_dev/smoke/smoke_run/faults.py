@@ -4,6 +4,7 @@ FAULTS: dict[str, str] = {
     "lr0": "the learning rate is 0",
     "nan-weight": "one weight is NaN",
     "frozen-layer": "one layer of the model is frozen",
+    "gradient-zeroed": "one weight matrix gets no gradient",
     "labels-shuffled": "the labels are shuffled in every batch",
     "loss-scaled": "the loss is four times too large",
     "sign-flipped": "every gradient has the wrong sign",

@@ -31,8 +31,40 @@ def prepare_surroundings(environ: MutableMapping[str, str], threads: int) -> Non
     for name in ("HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "HF_HUB_DISABLE_PROGRESS_BARS"):
         environ[name] = "1"
     environ["TOKENIZERS_PARALLELISM"] = "false"
-    # with several GPUs in sight the Trainer would wrap the model in DataParallel
-    environ["CUDA_VISIBLE_DEVICES"] = environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+    _show_one_gpu(environ)
+
+
+def _show_one_gpu(environ: MutableMapping[str, str]) -> None:
+    """With several GPUs in sight the Trainer would wrap the model in DataParallel."""
+    environ["CUDA_VISIBLE_DEVICES"] = _first(environ.get("CUDA_VISIBLE_DEVICES", "0"))
+    # HIP counts among those that ROCR shows: its number must be looked up there before both are cut to one
+    if "ROCR_VISIBLE_DEVICES" in environ:
+        shown = environ["ROCR_VISIBLE_DEVICES"].split(",")
+        wish = _first(environ.get("HIP_VISIBLE_DEVICES", "0"))
+        chosen = int(wish) if wish.isdecimal() and int(wish) < len(shown) else 0
+        environ["ROCR_VISIBLE_DEVICES"] = shown[chosen]
+        environ["HIP_VISIBLE_DEVICES"] = "0"
+    elif "HIP_VISIBLE_DEVICES" in environ:
+        environ["HIP_VISIBLE_DEVICES"] = _first(environ["HIP_VISIBLE_DEVICES"])
+    _show_one_intel_gpu(environ)
+
+
+def _show_one_intel_gpu(environ: MutableMapping[str, str]) -> None:
+    """Only what is set is cut: the first device of Level Zero need not be the one that torch would take.
+
+    A selector counts among those that the mask shows, so only one of the two is cut.
+    """
+    terms = environ.get("ONEAPI_DEVICE_SELECTOR", "").split(";")
+    accepted = [_first(term) for term in terms if term and not term.startswith("!")]
+    if accepted:
+        refused = [term for term in terms if term.startswith("!")]
+        environ["ONEAPI_DEVICE_SELECTOR"] = ";".join([accepted[0], *refused])
+    elif "ZE_AFFINITY_MASK" in environ:
+        environ["ZE_AFFINITY_MASK"] = _first(environ["ZE_AFFINITY_MASK"])
+
+
+def _first(devices: str) -> str:
+    return devices.split(",")[0]
 
 
 def load_libraries(threads: int, seed: int) -> Libraries:

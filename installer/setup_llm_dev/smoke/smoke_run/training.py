@@ -26,14 +26,20 @@ class StepWatch:
     fault: str | None = None
     losses: list[float] = field(default_factory=list)
     gradient_norms: list[float] = field(default_factory=list)
+    with_gradient: set[str] = field(default_factory=set)
     places: dict[str, set[str]] = field(default_factory=dict)
     updates: int = 0
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Look at every gradient just before it is applied."""
-        parameters = [p for p in kwargs["model"].parameters() if p.grad is not None]
+        named = {name: p for name, p in kwargs["model"].named_parameters() if p.grad is not None}
+        parameters = list(named.values())
+        if self.fault == "gradient-zeroed":
+            next(p for p in parameters if p.dim() == 2).grad.zero_()
         norms = self.torch.stack([self.torch.linalg.vector_norm(p.grad) for p in parameters])
         self.gradient_norms.append(float(self.torch.linalg.vector_norm(norms)))
+        # a NaN is a gradient too: another check speaks of it
+        self.with_gradient |= {name for name, norm in zip(named, norms.tolist(), strict=True) if norm != 0}
         self._seen("parameters", kwargs["model"].parameters())
         self._seen("gradients", (p.grad for p in parameters))
         if self.fault == "sign-flipped":
@@ -58,6 +64,16 @@ class StepWatch:
 
     def _seen(self, kind: str, tensors: Any) -> None:
         self.places.setdefault(kind, set()).update(tensor.device.type for tensor in tensors)
+
+
+def step_watch(libraries: Libraries, progress: Progress, fault: str | None) -> StepWatch:
+    """A watch that the Trainer takes: it wants every `on_` method there is, and its own class has the others."""
+    callback: Any = libraries.transformers.TrainerCallback
+
+    class Watching(StepWatch, callback):  # type: ignore[misc]
+        pass
+
+    return Watching(progress, libraries.torch, fault)
 
 
 def time_one_step(torch: Any, model: Any, rows: Sequence[Encoded], device: Device) -> StepCost:
@@ -107,7 +123,7 @@ def training_arguments(
         "max_steps": plan.steps,
         "per_device_train_batch_size": plan.batch_size,
         "learning_rate": 0.0 if job.fault == "lr0" else job.learning_rate,
-        "weight_decay": 0.01,
+        "weight_decay": 0.0,  # it moves weights that have no gradient, which would hide that they have none
         "lr_scheduler_type": "linear",
         "warmup_steps": plan.warmup_steps,
         "logging_steps": 1,
@@ -127,11 +143,8 @@ def training_arguments(
 
 
 def train(libraries: Libraries, model: Any, arguments: Any, rows: Sequence[Encoded], watch: StepWatch) -> None:
-    """Run the Trainer over `rows`; what happened is in `watch`."""
+    """Run the Trainer over `rows`; what happened is in `watch`, made by `step_watch`."""
     transformers = libraries.transformers
-    # the Trainer wants every on_ method there is: those that the watch lacks come from its own class
-    callback = type("StepWatchCallback", (StepWatch, transformers.TrainerCallback), {})
-    watch.__class__ = callback  # the same object under the joined class: its state stays
     trainer = transformers.Trainer(
         model=model,
         args=arguments,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from smoke_run import judgement
-from smoke_run.budget import LONGEST, TrainingPlan, choose_plan
+from smoke_run.budget import LONGEST, TrainingPlan, choose_plan, seconds_for_training
 from smoke_run.causes import CauseError
 from smoke_run.devices import Device, allocated_bytes, choose_device, peak_memory_bytes
 from smoke_run.encoding import Encoded, encode_corpus
@@ -17,10 +17,8 @@ from smoke_run.libraries import Libraries, installed_version, load_libraries, to
 from smoke_run.phases import Phases
 from smoke_run.reporter import Reporter
 from smoke_run.samples import Corpus, load_corpus
-from smoke_run.training import StepWatch, time_one_step, train, training_arguments
+from smoke_run.training import StepWatch, step_watch, time_one_step, train, training_arguments
 from smoke_run.weights import changed, compare_with_files, fingerprints, is_head, unchanged
-
-SAVE_SECONDS_PER_BYTE = 2e-8  # set aside for saving and loading again: measured 9 s for 440 MB
 
 
 @dataclass(frozen=True)
@@ -62,15 +60,16 @@ def run(job: Job, scratch: Path, reporter: Reporter, phases: Phases) -> dict[str
     learned, unseen = encode_corpus(torch, loaded.tokenizer, setting.corpus, job.seed, LONGEST)
     with phases.phase("evaluate-before"):
         before = evaluate(torch, model, unseen, setting.corpus)
-    plan = _plan(setting, model, learned, phases.elapsed + before.seconds)
+    plan = _plan(setting, model, learned, phases, before.seconds)
     if plan.max_length < learned[0]["input_ids"].numel():
         learned, unseen = encode_corpus(torch, loaded.tokenizer, setting.corpus, job.seed, plan.max_length)
     with phases.phase("train"):
         watch = _train(setting, loaded, learned, plan)
-    _judge_losses(setting, before, watch, loaded.fresh_head)
+    fell = _judge_losses(setting, before, watch, loaded.fresh_head)
     with phases.phase("evaluate-after"):
         after = evaluate(torch, model, unseen, setting.corpus)
-    reporter.check(judgement.judge_quality(before.scores, after.scores, setting.corpus.own))
+    shortened = _shortened(setting, plan, fell)
+    reporter.check(judgement.judge_quality(before.scores, after.scores, setting.corpus.own, shortened))
     with phases.phase("save-reload"):
         reporter.check(_save_and_reload(setting, model, unseen))
     return _metrics(setting, plan, watch, before, after) | _speed(plan, watch, phases)
@@ -139,17 +138,19 @@ def _break_model(setting: Setting, model: Any) -> None:
             model.save_pretrained(str(setting.scratch / "saved"))
 
 
-def _plan(setting: Setting, model: Any, rows: Sequence[Encoded], seconds_spoken_for: float) -> TrainingPlan:
+def _plan(setting: Setting, model: Any, rows: Sequence[Encoded], phases: Phases, one_evaluation: float) -> TrainingPlan:
     job = setting.job
     cost = time_one_step(setting.libraries.torch, model, rows, setting.device)
     model_bytes = sum(p.numel() * p.element_size() for p in model.parameters())
-    seconds_left = job.budget_seconds - seconds_spoken_for - SAVE_SECONDS_PER_BYTE * model_bytes
+    # asked now, so that the timed step is in it
+    seconds_left = seconds_for_training(job.budget_seconds, phases.elapsed, one_evaluation, model_bytes)
     plan = choose_plan(cost, seconds_left, rows[0]["input_ids"].numel(), job.max_steps)
     setting.reporter.event(
         "facts",
         batch_size=plan.batch_size,
         steps=plan.steps,
         steps_capped=job.max_steps is not None,
+        training_shortened=plan.shortened,
         max_length=plan.max_length,
         warmup_steps=plan.warmup_steps,
         learning_rate=job.learning_rate,
@@ -168,26 +169,37 @@ def _train(setting: Setting, loaded: Loaded, rows: Sequence[Encoded], plan: Trai
     arguments, dropped = training_arguments(libraries, job, plan, setting.device, setting.scratch / "trainer")
     if dropped:
         reporter.event("facts", dropped_arguments=list(dropped))
-    watch = StepWatch(
+    watch = step_watch(
+        libraries,
         lambda done, total, loss: reporter.event("progress", done=done, total=total, loss=loss),
-        libraries.torch,
         job.fault,
     )
     train(libraries, model, arguments, rows, watch)
     places = {kind: sorted(found) for kind, found in watch.places.items()}
     model_bytes = sum(p.numel() * p.element_size() for p in model.parameters())
-    reporter.check(judgement.judge_device(setting.device.kind, places, loaded.grown, model_bytes))
+    gpus = int(arguments.n_gpu)
+    reporter.check(judgement.judge_device(setting.device.kind, places, loaded.grown, model_bytes, gpus))
     reporter.check(judgement.judge_finite(watch.losses, watch.gradient_norms))
     stuck = unchanged(before, fingerprints(libraries.torch, model))
-    reporter.check(judgement.judge_moved(stuck, len(before), watch.updates, plan.steps))
+    idle = [name for name in before if name not in watch.with_gradient]
+    reporter.check(judgement.judge_moved(stuck, len(before), watch.updates, plan.steps, idle))
     return watch
 
 
-def _judge_losses(setting: Setting, before: Evaluation, watch: StepWatch, fresh_head: bool) -> None:
+def _judge_losses(setting: Setting, before: Evaluation, watch: StepWatch, fresh_head: bool) -> bool:
+    """Whether the loss fell."""
     first = watch.losses[0] if watch.losses else math.nan
     labels = len(setting.corpus.labels)
     setting.reporter.check(judgement.judge_initial_loss(before.loss, first, labels, fresh_head))
-    setting.reporter.check(judgement.judge_fall(watch.losses))
+    fall = judgement.judge_fall(watch.losses)
+    setting.reporter.check(fall)
+    return fall.status == "pass"
+
+
+def _shortened(setting: Setting, plan: TrainingPlan, fell: bool) -> judgement.Shortened | None:
+    if not plan.shortened:
+        return None
+    return judgement.Shortened(plan.batch_size, plan.steps, fell, 1 / len(setting.corpus.labels))
 
 
 def _save_and_reload(setting: Setting, model: Any, rows: Sequence[Encoded]) -> judgement.Check:
