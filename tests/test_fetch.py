@@ -1,9 +1,7 @@
 """HTTP: tries, bounds, cut answers, and which error is said in which words."""
 
 import hashlib
-import os
 import socket
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -140,19 +138,6 @@ def test_the_environment_of_this_process_names_no_proxy(server: Upstream, monkey
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     assert fetcher().get(f"{server.url}/file").body == BODY
-
-
-def test_many_threads_at_once_leave_the_environment_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("no_proxy", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        asked = Fetcher({"NO_PROXY": "127.0.0.1"}, Cancel(), Files()).sizes(("http://127.0.0.1:9/x",) * 300)
-    finally:
-        sys.setswitchinterval(before)
-    assert set(asked) == {None}
-    assert "no_proxy" not in os.environ
 
 
 def test_a_netrc_is_still_read(server: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -267,8 +267,9 @@ def test_a_member_that_the_source_of_torch_has_byte_for_byte_may_stay(
 def test_where_the_default_index_is_the_source_members_come_from_it(
     index: Index, wheels: dict[str, Path], tmp_path: Path
 ) -> None:
+    """Also where only uv knows which one that is."""
     vision(wheels["general"], "")
-    request = request_for(tmp_path, small_recipe("sees"), PIP_INDEX_URL=index.address())
+    request = request_for(tmp_path, small_recipe("sees"), UV_DEFAULT_INDEX=index.address())
     pinned = pin(request, choices_of(build_of("2.13.0+cu130", "", label="")))
     assert {"torch", "torchvision"} <= {wheel.name for wheel in locked_wheels(pinned.pylock)}
 

@@ -112,7 +112,7 @@ def add_options(parser: argparse.ArgumentParser, _: Callable[[Message], str]) ->
 
 def _named_parts(text: str) -> list[str]:
     words = [word.strip() for word in text.split(",") if word.strip()]
-    for word in words:
+    for word in words or [text]:
         if word not in PARTS:
             near = difflib.get_close_matches(word, PARTS, 1)
             known = message("it knows: {words}", words=", ".join(PARTS))

@@ -68,8 +68,6 @@ def fault_name(word: str) -> str:
 
 
 def _show(session: "Session", report: "Report") -> None:
-    from msgspec.structs import replace
-
     from setup_llm_dev.cli.render_report import render_report
 
     if session.output.json:

@@ -118,14 +118,12 @@ class _Counts:
 def _failure(error: Exception) -> dict[str, Any]:
     from huggingface_hub import errors
 
-    if isinstance(error, errors.LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
-        # Not in the cache, and the hub could not be asked: why not is what counts. It is an EntryNotFoundError too.
-        return _failure(error.__cause__)
     status = getattr(getattr(error, "response", None), "status_code", None)
     text = (str(error).strip() or type(error).__name__).splitlines()[0]
     if _is_certificate_error(error):
         return {"error": "certificate", "text": text}
     kinds: tuple[tuple[type[Exception], str], ...] = (
+        # Not in the cache, and the hub could not be asked. First, since it is an EntryNotFoundError too.
         (errors.LocalEntryNotFoundError, "unreachable"),
         (errors.GatedRepoError, "gated"),
         (errors.RepositoryNotFoundError, "missing"),
