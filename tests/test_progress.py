@@ -58,7 +58,7 @@ def test_plain_progress_is_one_line_an_event_on_stderr() -> None:
     assert stdout.getvalue() == ""
     assert f"· {PACKAGES}" in lines and f"✓ {PACKAGES} (15.0 s)" in lines
     assert f"✗ {TRAIN}: the smoke fine-tune did not end with a verdict" in lines
-    assert "  smoke: 12 of 24, loss 0.31 (50 %)" in lines
+    assert "  smoke fine-tune: 12 of 24, loss 0.31 (50 %)" in lines
     assert not any("make an environment" in line for line in lines)
     assert 1 <= sum(line.startswith("  model: ") for line in lines) <= 4  # four seconds of download
 
