@@ -67,8 +67,7 @@ class Files:
 
     def sha256(self, path: PurePath) -> str:
         """Hex digest of a file's bytes, read in pieces."""
-        with Path(path).open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return sha256_of(path)
 
     def free_bytes(self, path: PurePath) -> int:
         """Free bytes for us on the file system that holds `path`, or will hold it once it is made."""
@@ -248,6 +247,12 @@ def drop_temporary() -> None:
         owner = folder.name.removeprefix(_TEMPORARY).partition(".")[0]
         if owner.isdigit() and _dead(int(owner)) and _is_ours(folder):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def sha256_of(path: PurePath) -> str:
+    """Hex digest of a file's bytes, read in pieces."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def system_error(error: OSError, path: PurePath | str) -> SetupError:

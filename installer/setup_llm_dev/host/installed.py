@@ -10,6 +10,8 @@ from pathlib import Path
 
 import msgspec
 
+from setup_llm_dev.host.files import sha256_of
+
 _WORKERS = 2  # one for the large files, one for the small ones
 _SMALL = 1 << 20
 # uv lists a file that its wheel did not record, but has no hash for it.
@@ -84,7 +86,7 @@ def compare(environment: Path, known: Iterable[InstalledFile], *, full: bool = F
             continue
         if status.st_size == 0 and file.size:
             differences.append(Difference(file.path, "empty"))
-        elif status.st_size != file.size or _sha256(Path(root + file.path)) != file.sha256:
+        elif status.st_size != file.size or sha256_of(Path(root + file.path)) != file.sha256:
             differences.append(Difference(file.path, "changed"))
     return tuple(differences)
 
@@ -158,11 +160,6 @@ def _digest(path: str, size: int) -> bytes:
         if size > _SMALL:
             return hashlib.file_digest(stream, "sha256").digest()
         return hashlib.sha256(stream.read()).digest()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _urlsafe(digest: bytes) -> str:

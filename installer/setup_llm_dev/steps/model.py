@@ -14,6 +14,7 @@ from setup_llm_dev.documents.lock import HubModelLock, ModelFile, PackageModelLo
 from setup_llm_dev.documents.plan import Phase
 from setup_llm_dev.errors import Corrupt, Refused
 from setup_llm_dev.host.configuration import read_surroundings
+from setup_llm_dev.host.files import sha256_of
 from setup_llm_dev.host.hub import Hub, wanted
 from setup_llm_dev.host.installed import read_records
 from setup_llm_dev.host.resolver import Uv
@@ -268,15 +269,8 @@ def _right(path: PurePath, file: ModelFile) -> bool:
         if data_size != file.size:
             return False
         if file.sha256:
-            return _file_sha256(Path(path)) == file.sha256
+            return sha256_of(path) == file.sha256
         data = Path(path).read_bytes()
     except OSError:
         return False
     return sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest() == file.git_sha1
-
-
-def _file_sha256(path: Path) -> str:
-    import hashlib
-
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
