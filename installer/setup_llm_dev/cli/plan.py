@@ -8,8 +8,6 @@ from setup_llm_dev.messages import Message, message
 
 if TYPE_CHECKING:
     from setup_llm_dev.cli.output import Output
-    from setup_llm_dev.cli.session import Session
-    from setup_llm_dev.documents.plan import PlanDocument
 
 
 def configure(parser: argparse.ArgumentParser, _: Callable[[Message], str]) -> None:
@@ -29,12 +27,9 @@ def run(arguments: argparse.Namespace, output: "Output") -> int:
     from setup_llm_dev.stages.outline import outline, pinned_outline
 
     session = open_session(arguments, output)
-    document: PlanDocument = pinned_outline(*_parts(session)) if arguments.pin else outline(*_parts(session))
+    make = pinned_outline if arguments.pin else outline
+    document = make(session.host, session.recipe, session.layout, session.options, output.say)
     output.document(document)
     if not output.json:
         render_plan(document, output)
     return 0 if document.torch is not None else 3
-
-
-def _parts(session: "Session"):  # type: ignore[no-untyped-def]
-    return session.host, session.recipe, session.layout, session.options, session.output.say
