@@ -8,6 +8,7 @@ import pytest
 from setup_llm_dev.errors import UsageError
 from setup_llm_dev.host.configuration import (
     Surroundings,
+    as_environment,
     cleaned,
     read_surroundings,
     with_credentials,
@@ -164,3 +165,10 @@ def test_other_peoples_words_without_their_passwords() -> None:
     assert (
         cleaned("GET https://u:p@h/x and socks5://t@h failed at a@b") == "GET https://h/x and socks5://h failed at a@b"
     )
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "https_proxy", "ALL_PROXY"])
+def test_an_exported_proxy_of_any_kind_goes_before_the_one_of_pip(name: str) -> None:
+    pip = Surroundings(proxy="http://proxy.of.pip:1")
+    assert as_environment(pip, {name: "http://mine:2"}) == {}
+    assert as_environment(pip, {name: ""})["HTTPS_PROXY"] == "http://proxy.of.pip:1"

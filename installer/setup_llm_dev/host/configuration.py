@@ -18,7 +18,6 @@ from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 
 _PIP_KEYS = ("index-url", "extra-index-url", "find-links", "cert", "client-cert", "proxy")
-_PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 MIRRORS = ("torch", "pypi", "hub")
 
 
@@ -69,13 +68,19 @@ def read_surroundings(host: Host, config_folder: PurePath) -> Surroundings:
 def as_environment(surroundings: Surroundings, environment: Mapping[str, str]) -> dict[str, str]:
     """pip's proxy and certificates by the names that everything else knows; what the user exported goes first."""
     added: dict[str, str] = {}
-    if surroundings.proxy and not any(environment.get(name) for name in _PROXIES):
+    if surroundings.proxy and not has_proxy(environment):
         added |= {"HTTPS_PROXY": surroundings.proxy, "HTTP_PROXY": surroundings.proxy}
     if surroundings.cert and not environment.get("SSL_CERT_FILE"):
         added["SSL_CERT_FILE"] = surroundings.cert
     if surroundings.client_cert and not environment.get("SSL_CLIENT_CERT"):
         added["SSL_CLIENT_CERT"] = surroundings.client_cert
     return added
+
+
+def has_proxy(environment: Mapping[str, str]) -> bool:
+    """Whether a proxy of any kind is exported, in either spelling."""
+    names = ("http_proxy", "https_proxy", "all_proxy")
+    return any(value and name.lower() in names for name, value in environment.items())
 
 
 def without_credentials(url: str) -> str:

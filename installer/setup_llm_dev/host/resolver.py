@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from urllib.parse import urlsplit
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import tomli_w
 
 from setup_llm_dev.errors import Corrupt, Refused, SetupError, SystemRefused, Unreachable
-from setup_llm_dev.host.configuration import Surroundings, cleaned, without_credentials
+from setup_llm_dev.host.configuration import Surroundings, as_environment, cleaned, without_credentials
 from setup_llm_dev.host.files import temporary
 from setup_llm_dev.host.run import Completed
 from setup_llm_dev.host.world import Host
@@ -127,13 +127,7 @@ class Uv:
         built = {name: user[name] for name in user if name in _NETWORK or _HONOURED.fullmatch(name)}
         built["HOME"] = str(self.host.home)
         built.setdefault("UV_SYSTEM_CERTS", "1")
-        if self.surroundings.cert:
-            built.setdefault("SSL_CERT_FILE", self.surroundings.cert)
-        if self.surroundings.client_cert:
-            built.setdefault("SSL_CLIENT_CERT", self.surroundings.client_cert)
-        if self.surroundings.proxy and not _has_proxy(built):
-            built["HTTPS_PROXY"] = built["HTTP_PROXY"] = self.surroundings.proxy
-        return built
+        return built | as_environment(self.surroundings, built)
 
 
 def _settings(surroundings: Surroundings) -> str:
@@ -157,10 +151,6 @@ def find_uv() -> Path:
             message("the uv program is missing from our own environment"),
             hint=message("install setup-llm-dev again"),
         ) from error
-
-
-def _has_proxy(environment: Mapping[str, str]) -> bool:
-    return any(name.lower() in ("http_proxy", "https_proxy", "all_proxy") for name in environment)
 
 
 def _resolution_error(done: Completed) -> SetupError:

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 from setup_llm_dev.documents.lock import Gap
+from setup_llm_dev.host.configuration import has_proxy
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 from setup_llm_dev.stages.compose import Plan
@@ -15,7 +16,7 @@ _SECONDS = 0.25
 def reachable_again(host: Host, plan: Plan) -> tuple[Message, ...]:
     """A sentence for each locked gap whose host takes connections again; the lock stays as it is until --upgrade."""
     gaps = [gap for gap in plan.lock.gaps if gap.url and gap in plan.gaps]
-    if not gaps or _has_proxy(host):
+    if not gaps or has_proxy(host.environment):
         return ()  # behind a proxy only a whole request would tell, and that is not short
     with ThreadPoolExecutor(len(gaps)) as pool:
         answers = list(pool.map(_answers, gaps))
@@ -34,7 +35,3 @@ def _answers(gap: Gap) -> bool:
             return True
     except OSError:
         return False
-
-
-def _has_proxy(host: Host) -> bool:
-    return any(host.environment.get(n) for n in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"))
