@@ -35,7 +35,7 @@ class _Detail(ProgressColumn):
 class _Bar(BarColumn):
     """A bar only where the end is known; the spinner shows the rest."""
 
-    def render(self, task: Task) -> RenderableType:  # type: ignore[override]
+    def render(self, task: Task) -> RenderableType:  # type: ignore[override]  # rich wants a Text, and draws any renderable
         return super().render(task) if task.total else Text("")
 
 

@@ -30,13 +30,6 @@ def render_report(report: Report, output: Output) -> None:
         _unchanged(report, sheet)
 
 
-def render_checks(checks: tuple[Check, ...], output: Output) -> None:
-    """Only the table of checks, for `verify`."""
-    if not output.json:
-        sheet = Sheet(output)
-        sheet.section(message("Checks"), list(_checks(checks, sheet, verbose=output.verbose)))
-
-
 def _unchanged(report: Report, sheet: Sheet) -> None:
     took = duration(report.seconds)
     sheet.line(sheet.say(message("Nothing had to be done: all is as it should be ({time}).", time=took)), "good")

@@ -344,4 +344,4 @@ def _junction(place: Path, target: Path) -> None:
 
     if place.is_dir() and place.resolve() != place.absolute():
         place.rmdir()
-    _winapi.CreateJunction(str(target), str(place))  # type: ignore[attr-defined]
+    _winapi.CreateJunction(str(target), str(place))  # type: ignore[attr-defined]  # Windows alone has it

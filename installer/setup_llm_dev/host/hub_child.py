@@ -68,7 +68,7 @@ def _progress_class() -> type:
 
     counts = _Counts()
 
-    class Progress(tqdm):  # type: ignore[misc]
+    class Progress(tqdm):  # type: ignore[misc]  # tqdm brings no types
         """Counts bytes over all files and draws nothing."""
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -49,7 +49,7 @@ def read_records(
     def one(rows: list[tuple[str, str, str]]) -> None:
         for path, recorded, size in rows:
             result = _measure(root, path, recorded, size)
-            (files if isinstance(result, InstalledFile) else differences).append(result)  # type: ignore[arg-type]
+            (files if isinstance(result, InstalledFile) else differences).append(result)  # type: ignore[arg-type]  # each list takes its own kind
             if on_file is not None and len(files) % 1000 == 0:
                 on_file(len(files))
 

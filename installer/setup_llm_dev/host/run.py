@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import IO, cast
 
 from setup_llm_dev.errors import SystemRefused
 from setup_llm_dev.host.cancel import Cancel
@@ -82,9 +83,11 @@ class Programs:
         """
         command = tuple(str(a) for a in argv)
         child = self._start(_tied(command) if tied else command, self.built_environment(environment), cwd)
-        out, err = _Reader(child.stdout, limit, on_line), _Reader(child.stderr, limit, on_error_line)
+        pipes = (child.stdin, child.stdout, child.stderr)
+        to_child, from_child, errors = (cast(IO[bytes], pipe) for pipe in pipes)  # all three were asked for
+        out, err = _Reader(from_child, limit, on_line), _Reader(errors, limit, on_error_line)
         try:
-            _feed(child, stdin)
+            _feed(to_child, stdin)
             timed_out = self._wait(child, timeout)
         finally:
             _end_group(child)  # a grandchild that still holds the pipe would keep the readers waiting
@@ -133,15 +136,15 @@ class Programs:
                 return False
 
 
-def _feed(child: subprocess.Popen[bytes], data: bytes) -> None:
+def _feed(stdin: IO[bytes], data: bytes) -> None:
     """Small secrets and jobs go in here, since argv and environment are for all to see.
 
     In a thread of its own: a child that never reads must not keep us from looking at the deadline.
     """
 
     def write() -> None:
-        with contextlib.suppress(OSError), child.stdin:  # type: ignore[union-attr]
-            child.stdin.write(data)  # type: ignore[union-attr]
+        with contextlib.suppress(OSError), stdin:
+            stdin.write(data)
 
     threading.Thread(target=write, daemon=True).start()
 
@@ -167,7 +170,7 @@ def _tied(command: tuple[str, ...]) -> tuple[str, ...]:
 class _Reader:
     """Drains one stream in a thread of its own, so that a full pipe never stops the child."""
 
-    def __init__(self, stream: object, limit: int, on_line: Callable[[str], None] | None) -> None:
+    def __init__(self, stream: IO[bytes], limit: int, on_line: Callable[[str], None] | None) -> None:
         self._parts: list[bytes] = []
         self._left = self._longest = limit
         self._on_line = on_line
@@ -188,12 +191,12 @@ class _Reader:
             raise self._failure
 
     def _drain(self) -> None:
-        for line in iter(lambda: self._stream.readline(self._longest), b""):  # type: ignore[attr-defined]
+        for line in iter(lambda: self._stream.readline(self._longest), b""):
             if self._left > 0:
                 self._parts.append(line[: self._left])
                 self._left -= len(line)
             self._hand_on(line)
-        self._stream.close()  # type: ignore[attr-defined]
+        self._stream.close()
 
     def _hand_on(self, line: bytes) -> None:
         """A listener that fails must not stop the draining, or the child would wait for ever."""

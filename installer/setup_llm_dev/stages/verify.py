@@ -77,7 +77,7 @@ class Verification:
             began = time.monotonic()
             yield Started(step=name, phase="check", summary=summary, why=message("asked for"))
             full = isinstance(step, InstallPackages)
-            answer = step.prove(self.host, full=True) if full else step.check(self.host)  # type: ignore[attr-defined]
+            answer = step.prove(self.host, full=True) if full else step.check(self.host)  # type: ignore[attr-defined]  # `full` says which kind it is
             yield self._settled(name, answer, time.monotonic() - began)
         if self.smoke is not None:
             yield from self._smoke(self.smoke)

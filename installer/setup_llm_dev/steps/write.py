@@ -111,10 +111,10 @@ class _Recorded(WriteFiles):
         object.__setattr__(self, "_digests", record["digests"])
 
     def record(self) -> dict[str, Any]:
-        return super().record() | {"digests": self._digests}  # type: ignore[attr-defined]
+        return super().record() | {"digests": self._digests}  # type: ignore[attr-defined]  # set past the frozen fields
 
     def undo(self, host: Host, receipt: Receipt) -> tuple[Message, ...]:
-        digests: dict[str, str] = self._digests  # type: ignore[attr-defined]
+        digests: dict[str, str] = self._digests  # type: ignore[attr-defined]  # set past the frozen fields
         entries = {path: {"sha256": digest, "before": None} for path, digest in digests.items()}
         return super().undo(host, receipt if "written" in receipt else {"written": entries})
 

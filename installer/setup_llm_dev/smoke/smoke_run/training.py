@@ -70,7 +70,7 @@ def step_watch(libraries: Libraries, progress: Progress, fault: str | None) -> S
     """A watch that the Trainer takes: it wants every `on_` method there is, and its own class has the others."""
     callback: Any = libraries.transformers.TrainerCallback
 
-    class Watching(StepWatch, callback):  # type: ignore[misc]
+    class Watching(StepWatch, callback):  # type: ignore[misc]  # a class that is known at run time only
         pass
 
     return Watching(progress, libraries.torch, fault)
