@@ -27,6 +27,16 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
         return self.data / "models"
 
     @property
+    def store(self) -> PurePath:
+        """Large bytes that were verified, by their hash: presence means verified. Partial ones lie beside."""
+        return self.data / "store"
+
+    @property
+    def ides(self) -> PurePath:
+        """Unpacked IDEs, one folder a version."""
+        return self.data / "ide"
+
+    @property
     def proofs(self) -> PurePath:
         return self.data / "proofs"
 

@@ -90,6 +90,35 @@ class PackageModelLock(msgspec.Struct, frozen=True, kw_only=True, tag="package",
 ModelLock = HubModelLock | PackageModelLock
 
 
+class ArchiveIdeLock(msgspec.Struct, frozen=True, kw_only=True, tag="archive", tag_field="kind"):
+    """A PyCharm to unpack beside earlier ones. `url` is the maker's address, whoever carries the bytes.
+
+    `settings_name` is the folder of its settings (`PyCharm2026.2`), asserted once it is unpacked. `evidence` says who
+    vouched for the hash: the maker's checksum host, our catalogue, or the user.
+    """
+
+    version: str
+    build: str | None
+    settings_name: str
+    file_name: str
+    url: str
+    sha256: str
+    size: int | None = None
+    evidence: Literal["maker", "catalogue", "user"] = "maker"
+
+
+class InstalledIdeLock(msgspec.Struct, frozen=True, kw_only=True, tag="installed", tag_field="kind"):
+    """A PyCharm that was on the machine already: it is used, and never touched."""
+
+    version: str
+    home: str
+    settings_name: str
+    build: str | None = None
+
+
+IdeLock = ArchiveIdeLock | InstalledIdeLock
+
+
 class Lock(msgspec.Struct, frozen=True, kw_only=True):
     """`recipe_digest` ties the lock to the merged recipe; `digest` ties what is built to the lock."""
 
@@ -105,4 +134,5 @@ class Lock(msgspec.Struct, frozen=True, kw_only=True):
     torch: TorchLock
     packages: PackagesLock
     model: ModelLock | None = None
+    ide: IdeLock | None = None
     gaps: tuple[Gap, ...] = ()

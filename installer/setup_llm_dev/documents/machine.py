@@ -32,14 +32,27 @@ class Interpreter(msgspec.Struct, frozen=True, kw_only=True):
     problem: Message | None = None
 
 
+class IdeInterpreter(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry of an IDE's table of interpreters: `home` is the program, macros of the IDE expanded, None if remote."""
+
+    name: str
+    home: str | None = None
+
+
 class Ide(msgspec.Struct, frozen=True, kw_only=True):
-    """An installed PyCharm; `settings` is its configuration folder whether or not that exists yet."""
+    """An installed PyCharm; `settings` is its configuration folder whether or not that exists yet.
+
+    `home` is the folder that holds `bin/`; `launcher` is relative to it; `kind` says who looks after the installation.
+    """
 
     name: str
     version: str
     home: str
+    build: str | None = None  # 262.9437.214, without the product's code
+    launcher: str | None = None  # bin/pycharm
+    kind: Literal["ours", "toolbox", "snap", "folder"] = "folder"
     settings: str | None = None
-    interpreters: tuple[str, ...] = ()  # names already taken in its jdk.table.xml
+    interpreters: tuple[IdeInterpreter, ...] = ()  # what its jdk.table.xml holds already
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

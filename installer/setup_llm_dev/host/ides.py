@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePath
 
-from setup_llm_dev.documents.machine import Ide
+from setup_llm_dev.documents.machine import Ide, IdeInterpreter
 from setup_llm_dev.host.places import Places
 from setup_llm_dev.host.world import Host
 
@@ -58,7 +58,7 @@ def _ide(host: Host, places: Places, path: PurePath, home: PurePath) -> Ide | No
     )
 
 
-def _interpreter_names(host: Host, settings: PurePath) -> tuple[str, ...]:
+def _interpreter_names(host: Host, settings: PurePath) -> tuple[IdeInterpreter, ...]:
     """Names in jdk.table.xml; read by pattern, because only the names matter and the file is the user's."""
     table = host.files.read_text(settings / "options" / "jdk.table.xml") or ""
-    return tuple(html.unescape(name) for name in _NAME.findall(table))
+    return tuple(IdeInterpreter(name=html.unescape(name)) for name in _NAME.findall(table))

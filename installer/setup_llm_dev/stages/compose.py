@@ -72,7 +72,7 @@ def _steps(
             yield from smoke_steps(recipe, lock, layout, machine, resources, layout.python_in(generation.folder))
     yield from workspace_steps(recipe, lock, pylock, layout, resources, parts)
     if "ide" in parts:
-        taken = frozenset(name for ide in machine.ides for name in ide.interpreters)
+        taken = frozenset(known.name for ide in machine.ides for known in ide.interpreters)
         name = free_sdk_name(python_version=generation.version, workspace=layout.workspace, taken=taken)
         yield project_step(layout, name)
     yield link_step(layout, generation)
