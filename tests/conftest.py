@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.machine import CLOSED, COMMAND, Done, Machine, surroundings
+from tests.e2e.machine import ALONE, CLOSED, COMMAND, Done, Machine, surroundings
 from tests.e2e.toy import Toy, toy_world
 from tests.e2e.watch import Watch
 
@@ -58,7 +58,7 @@ def real_settings(playground: Path) -> dict[str, str]:
     """The environment of a machine that installs real packages: one uv cache for all, a hub that can't be reached."""
     kept = os.environ.get(REUSE)
     cache = Path(kept).absolute() / "uv-cache" if kept else playground / "uv-cache"
-    return {**surroundings(), "UV_CACHE_DIR": str(cache), "HF_ENDPOINT": CLOSED}
+    return {**surroundings(), "UV_CACHE_DIR": str(cache), "HF_ENDPOINT": CLOSED, **ALONE}
 
 
 @pytest.fixture(scope="session")
@@ -98,6 +98,7 @@ def toy_machine(toy: Toy, tmp_path: Path) -> Iterator[Machine]:
     """A bare machine in the small world; what faults a test queued are forgotten after it."""
     yield toy.machine(tmp_path / "home")
     toy.index.heal()
+    toy.jetbrains.heal()
 
 
 @pytest.fixture

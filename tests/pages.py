@@ -21,7 +21,7 @@ from setup_llm_dev.documents.choices import Refusal
 from setup_llm_dev.documents.events import Applied, Began, Event, Failed, Progressed, Skipped, Started, Undone
 from setup_llm_dev.documents.lock import Gap
 from setup_llm_dev.documents.machine import Accelerator, Finding, Ide, Interpreter, Machine
-from setup_llm_dev.documents.plan import PlanDocument, PlannedStep, PlannedTorch
+from setup_llm_dev.documents.plan import FileDiff, PlanDocument, PlannedStep, PlannedTorch
 from setup_llm_dev.documents.report import Check, Report, StepOutcome
 from setup_llm_dev.messages import Message, message
 
@@ -101,7 +101,8 @@ PLAN = PlanDocument(
                     summary=message("get the model {name}", name="hf:google-bert/bert")),
     ),
     workspace="/home/ann/llm", data="/home/ann/data",
-    diffs=({"path": "/home/ann/x.xml", "diff": "-old\n+new"},),
+    diffs=(FileDiff(path="/home/ann/x.xml", diff="-old\n+new", lines=1),
+           FileDiff(path="/home/ann/new.xml", new=True, lines=12)),
 )  # fmt: skip
 PACKAGES = message("install the packages by a lock, and prove each file")
 MODEL = message("get the model {name}", name="hf:google-bert/bert")

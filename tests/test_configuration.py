@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 
 from setup_llm_dev.errors import UsageError
+from setup_llm_dev.host.carriers import Mirror
 from setup_llm_dev.host.configuration import (
+    MIRRORS,
     Surroundings,
     as_environment,
+    as_settings,
     cleaned,
     read_surroundings,
     with_credentials,
@@ -172,3 +175,138 @@ def test_an_exported_proxy_of_any_kind_goes_before_the_one_of_pip(name: str) -> 
     pip = Surroundings(proxy="http://proxy.of.pip:1")
     assert as_environment(pip, {name: "http://mine:2"}) == {}
     assert as_environment(pip, {name: ""})["HTTPS_PROXY"] == "http://proxy.of.pip:1"
+
+
+# mirrors of our own configuration -------------------------------------------------------------------------
+
+
+def test_every_mirror_has_a_key_and_a_variable_that_goes_before_it(read: Read, tmp_path: Path) -> None:
+    fields = {
+        "torch": "torch_root", "pypi": "default_index", "hub": "hub_endpoint", "jetbrains_feed": "jetbrains_feed",
+        "jetbrains_downloads": "jetbrains_downloads", "python": "python_mirror",
+    }  # fmt: skip
+    assert fields.keys() == set(MIRRORS)
+    put(tmp_path / "ours/config.toml", "[mirrors]\n" + "".join(f'{name} = "http://{name}.file"\n' for name in MIRRORS))
+    from_file = read()
+    for name, field in fields.items():
+        assert getattr(from_file, field) == f"http://{name}.file", name
+        variable = f"SETUP_LLM_DEV_MIRRORS_{name.upper()}"
+        assert getattr(read(**{variable: "http://variable"}), field) == "http://variable"
+        assert getattr(read(**{variable: "none"}), field) is None
+    assert sum(str(text).startswith("mirror ") for text in from_file.used) == len(MIRRORS)
+
+
+def test_what_others_read_of_hosts_is_read_here_too(read: Read) -> None:
+    found = read(HF_ENDPOINT="http://hf", UV_PYTHON_INSTALL_MIRROR="http://py", MODELSCOPE_ENDPOINT="http://ms")
+    assert (found.hub_endpoint, found.python_mirror, found.modelscope) == ("http://hf", "http://py", "http://ms")
+    assert read(HF_ENDPOINT="http://hf", SETUP_LLM_DEV_MIRRORS_HUB="http://ours").hub_endpoint == "http://hf"
+
+
+def test_the_preset_is_auto_unless_it_is_named(read: Read, tmp_path: Path) -> None:
+    assert read().preset == "auto"
+    put(tmp_path / "ours/config.toml", '[mirrors]\npreset = "cn"\n')
+    assert read().preset == "cn"
+    assert read(SETUP_LLM_DEV_MIRRORS_PRESET="none").preset == "none"
+    assert read().mirrors == ()
+
+
+@pytest.mark.parametrize(("word", "hint"), [("cnn", "cn"), ("china", "auto, cn, none"), ("AUTO", "auto, cn, none")])
+def test_a_preset_that_is_none_is_2_and_names_its_place(read: Read, tmp_path: Path, word: str, hint: str) -> None:
+    with pytest.raises(UsageError) as error:
+        read(SETUP_LLM_DEV_MIRRORS_PRESET=word)
+    assert "SETUP_LLM_DEV_MIRRORS_PRESET" in str(error.value)
+    assert hint in str(error.value.hint)
+    place = put(tmp_path / "ours/config.toml", f'[mirrors]\npreset = "{word}"\n')
+    with pytest.raises(UsageError) as error:
+        read()
+    assert str(place) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "near"), [("jetbrains_download", "jetbrains_downloads"), ("presets", "preset"), ("pip", "pypi")]
+)
+def test_an_unknown_key_of_mirrors_names_the_nearest(read: Read, tmp_path: Path, key: str, near: str) -> None:
+    put(tmp_path / "ours/config.toml", f'[mirrors]\n{key} = "http://x"\n')
+    with pytest.raises(UsageError) as error:
+        read()
+    assert near in str(error.value.hint)
+
+
+def test_a_key_that_is_switched_off_is_not_turned_either(read: Read) -> None:
+    found = read(SETUP_LLM_DEV_MIRRORS_TORCH="none", SETUP_LLM_DEV_MIRRORS_HUB="none")
+    assert found.kept == {"torch", "hub"}
+    assert not found.configured("torch")
+
+
+def test_a_flat_mirror_of_torch_can_be_named(read: Read) -> None:
+    found = read(SETUP_LLM_DEV_MIRRORS_TORCH="flat+https://mirrors.aliyun.com/pytorch-wheels")
+    assert (found.torch_root, found.torch_flat) == ("https://mirrors.aliyun.com/pytorch-wheels", True)
+    assert found.torch_places("cu130", "x") == (("https://mirrors.aliyun.com/pytorch-wheels/cu130/", True),)
+
+
+def test_what_we_turned_to_can_be_written_as_a_user_would_have(read: Read) -> None:
+    found = Surroundings(
+        torch_root="https://t", torch_flat=True, default_index="https://mine", jetbrains_downloads="https://j",
+        chosen=frozenset({"torch", "jetbrains_downloads"}),
+    )  # fmt: skip
+    settings = as_settings(found)
+    assert settings.keys() == {"SETUP_LLM_DEV_MIRRORS_TORCH", "SETUP_LLM_DEV_MIRRORS_JETBRAINS_DOWNLOADS"}
+    again = read(**settings)
+    assert (again.torch_root, again.torch_flat, again.jetbrains_downloads) == ("https://t", True, "https://j")
+    assert as_settings(Surroundings(torch_root="https://t")) == {}
+
+
+PACKAGE = "packages/80/2a/58f8078744e0408619c63148f7a2e8e48cf007e4146b74d4bb67c56d161b/x-1-py3-none-any.whl"
+
+
+@pytest.mark.parametrize(
+    ("mirror", "url", "carriers"),
+    [
+        (
+            Mirror("torch", "https://m/whl/"),
+            "https://download-r2.pytorch.org/whl/cpu/torch-1%2Bcpu.whl",
+            ["https://m/whl/cpu/torch-1%2Bcpu.whl", "https://download-r2.pytorch.org/whl/cpu/torch-1%2Bcpu.whl"],
+        ),
+        (
+            Mirror("torch", "https://m/wheels", flat=True),
+            "https://download.pytorch.org/whl/cu130/torch/torch-1.whl",
+            ["https://m/wheels/cu130/torch-1.whl", "https://download.pytorch.org/whl/cu130/torch/torch-1.whl"],
+        ),
+        (
+            Mirror("torch", "https://m/whl"),
+            "https://m/whl/cpu/torch-1.whl",
+            ["https://m/whl/cpu/torch-1.whl", "https://download.pytorch.org/whl/cpu/torch-1.whl"],
+        ),
+        (
+            Mirror("jetbrains_downloads", "https://m"),
+            "https://download.jetbrains.com/python/pycharm.tar.gz",
+            ["https://m/python/pycharm.tar.gz", "https://download.jetbrains.com/python/pycharm.tar.gz"],
+        ),
+        (
+            Mirror("hub", "https://m/hf"),
+            "https://huggingface.co/a/b/resolve/c/d",
+            ["https://m/hf/a/b/resolve/c/d", "https://huggingface.co/a/b/resolve/c/d"],
+        ),
+        (Mirror("pypi", "https://m/pypi/simple/"), f"https://files.example/{PACKAGE}",
+         [f"https://m/pypi/{PACKAGE}", f"https://files.example/{PACKAGE}"]),
+        (Mirror("pypi", "https://m/index"), f"https://files.example/{PACKAGE}", [f"https://files.example/{PACKAGE}"]),
+        (Mirror("hub", "https://m"), "https://huggingface.com/a", ["https://huggingface.com/a"]),
+        (Mirror("hub", "https://m"), "https://huggingface.co.evil/a", ["https://huggingface.co.evil/a"]),
+    ],
+)  # fmt: skip
+def test_who_may_carry_the_bytes_of_an_address(mirror: Mirror, url: str, carriers: list[str]) -> None:
+    assert list(Surroundings(spares=(mirror,)).carriers(url)) == carriers
+
+
+def test_the_chosen_mirror_comes_first_then_the_spares_then_the_maker() -> None:
+    found = Surroundings(jetbrains_downloads="https://one", spares=(Mirror("jetbrains_downloads", "https://two"),))
+    assert found.carriers("https://download.jetbrains.com/x") == (
+        "https://one/x", "https://two/x", "https://download.jetbrains.com/x",
+    )  # fmt: skip
+    assert Surroundings().carriers("https://any/x") == ("https://any/x",)
+
+
+@pytest.mark.parametrize("name", ["JETBRAINS_FEED", "JETBRAINS_DOWNLOADS", "PYTHON", "HUB"])
+def test_a_host_that_is_no_address_is_2(read: Read, name: str) -> None:
+    with pytest.raises(UsageError):
+        read(**{f"SETUP_LLM_DEV_MIRRORS_{name}": "https://[::1/x"})

@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 
 from setup_llm_dev.documents.machine import Machine
+from setup_llm_dev.documents.product_info import read_product_info
 from setup_llm_dev.errors import Interrupted, Refused, SystemRefused
 from setup_llm_dev.host.cancel import Cancel
+from setup_llm_dev.host.ides import find_ides
 from setup_llm_dev.host.interpreters import ask_interpreter
+from setup_llm_dev.host.places import IdeFolder, Places
 from setup_llm_dev.host.recorded import recorded_host
 from setup_llm_dev.host.run import Programs
 from setup_llm_dev.host.world import Host, System, real_host
@@ -47,7 +50,50 @@ def test_shims_other_ides_and_environments_are_left_out() -> None:
     machine = detected("debian-cpu")
     assert [i.path for i in machine.interpreters if i.running] == ["/usr/bin/python3.11"]
     assert not [i for i in machine.interpreters if "shims" in i.path or ".venv" in i.path]
-    assert [ide.name for ide in machine.ides] == ["PyCharm"]
+    assert {ide.name for ide in machine.ides} == {"PyCharm"}
+
+
+def test_pycharms_are_told_apart_by_who_looks_after_them() -> None:
+    """One of ours, the Toolbox's, one by hand, the snap's current one; none of a project's or a snap's past."""
+    found = {(ide.kind, ide.version, ide.launcher) for ide in detected("debian-cpu").ides}
+    assert found == {
+        ("ours", "2026.2.4", "bin/pycharm"),
+        ("toolbox", "2022.3.3", "bin/pycharm.sh"),
+        ("folder", "2026.2.3", "bin/pycharm"),
+        ("snap", "2025.2.5", "bin/pycharm"),
+    }
+
+
+def test_interpreters_of_an_ide_come_with_the_program_they_lead_to() -> None:
+    (ide,) = [ide for ide in detected("debian-cpu").ides if ide.kind == "folder"]
+    assert {known.name: known.home for known in ide.interpreters} == {
+        "Python 3.11 (R&D)": "/home/ann/R&D/.venv/bin/python",
+        "jbr": "/opt/pycharm-2026.2.3/jbr",
+        "Python 3.12 (cluster)": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "launcher"),
+    [
+        ("bin/pycharm-arm", "bin/pycharm", "bin/pycharm"),
+        ('launcherPath\\": \\"bin/pycharm\\"', 'launcherPath\\": \\"../../../usr/bin/python3.11\\"', "bin/pycharm"),
+        ('"/opt/pycharm-2026.2.3/bin/pycharm"', '"/opt/pycharm-2026.2.3/bin/other"', None),
+    ],
+)
+def test_a_launcher_is_one_that_is_there_and_inside(old: str, new: str, launcher: str | None, tmp_path: Path) -> None:
+    ides = seen(changed(tmp_path, "debian-cpu", old, new)).ides
+    assert [ide.launcher for ide in ides if ide.kind == "folder"] == [launcher]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "[" * 100_000, '{"productCode": "PY", "launch": {"os": 1}}', "null"])
+def test_a_damaged_product_info_is_no_error(text: str, tmp_path: Path) -> None:
+    host = real_host()
+    folder = tmp_path / "pycharm"
+    folder.mkdir()
+    (folder / "product-info.json").write_text(text)
+    places = Places((), (), tmp_path, (IdeFolder(tmp_path),), tmp_path, tmp_path, tmp_path)
+    assert [ide.version for ide in find_ides(host, places)] == ([""] if "PY" in text else [])
 
 
 @pytest.mark.parametrize(
@@ -221,6 +267,47 @@ def test_without_interpreters_and_ides_no_python_is_started(tmp_path: Path) -> N
     assert not machine.interpreters
     assert not machine.ides
     assert machine.accelerators
+
+
+def test_an_ide_on_its_way_in_or_out_is_none(tmp_path: Path) -> None:
+    for name in (".pycharm-2026.3.1.4711.removed", "pycharm-2026.3.1"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "product-info.json").write_text('{"productCode": "PY", "version": "2026.3.1"}')
+    places = Places((), (), tmp_path, (IdeFolder(tmp_path, "ours"),), tmp_path, tmp_path, tmp_path)
+    assert [ide.home for ide in find_ides(real_host(), places)] == [str(tmp_path / "pycharm-2026.3.1")]
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("bin/pycharm", "bin/pycharm"),
+        ("./bin/../bin/pycharm", "bin/pycharm"),
+        ("../pycharm", None),
+        ("bin/../../pycharm", None),
+        ("/bin/sh", None),
+        ("..\\..\\sh", None),
+        ("", None),
+        (".", None),
+        (7, None),
+    ],
+)
+def test_paths_of_a_product_info_stay_inside(path: object, expected: str | None) -> None:
+    launch = {"os": "Linux", "arch": "amd64", "launcherPath": path}
+    info = read_product_info(json.dumps({"productCode": "PY", "launch": [launch], "dataDirectoryName": "../.ssh"}))
+    assert info is not None
+    assert [launch.launcher for launch in info.launches] == [expected]
+    assert info.settings_name is None
+
+
+def test_paths_of_a_bundle_are_seen_from_its_top() -> None:
+    launch = {"os": "macOS", "arch": "aarch64", "launcherPath": "../MacOS/pycharm"}
+    info = read_product_info(json.dumps({"productCode": "PY", "launch": [launch]}), "Contents/Resources")
+    assert info is not None
+    found = info.launch("macos", "arm64")
+    assert found is not None
+    assert found.launcher == "Contents/MacOS/pycharm"
+    assert info.launch("macos", "x86_64") is None
+    assert info.launch("linux", "arm64") is None
 
 
 def test_cancelled_detection_ends() -> None:

@@ -13,7 +13,7 @@ import pytest
 from setup_llm_dev.documents.events import Applied, Began, Event, Failed, Progressed, Skipped, Started
 from setup_llm_dev.documents.journal import Receipt
 from setup_llm_dev.documents.plan import Phase
-from setup_llm_dev.errors import CheckFailed, Corrupt, Interrupted, SetupError
+from setup_llm_dev.errors import CheckFailed, Corrupt, Interrupted, SetupError, Unreachable
 from setup_llm_dev.host.cancel import Cancel
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
@@ -156,15 +156,26 @@ def test_a_step_that_ends_without_being_satisfied_has_failed(host: Host, tmp_pat
     assert not (tmp_path / "s").exists()
 
 
-def test_an_optional_step_may_fail_and_the_rest_goes_on(host: Host, tmp_path: Path) -> None:
+def test_an_optional_step_that_fails_otherwise_ends_the_run(host: Host, tmp_path: Path) -> None:
     steps = [
         Touch("ide", tmp_path, optional=True, work=fails(CheckFailed(message("no")))),
+        Touch("s", tmp_path, "switch"),
+    ]
+    events = happen(steps, host)
+    assert not failure_of(events).forgiven
+    assert sorted(os.listdir(tmp_path)) == ["home"]
+
+
+def test_the_host_of_an_optional_step_may_be_out_of_reach_and_the_rest_goes_on(host: Host, tmp_path: Path) -> None:
+    steps = [
+        Touch("ide", tmp_path, optional=True, work=fails(Unreachable(message("no"), url="http://127.0.0.1:9"))),
         Touch("after-ide", tmp_path, needs=("ide",)),
         Touch("a", tmp_path),
         Touch("s", tmp_path, "switch"),
     ]
     events = happen(steps, host)
     assert failure_of(events).step == "ide"
+    assert failure_of(events).forgiven
     assert sorted(os.listdir(tmp_path)) == ["a", "home", "s"]
 
 

@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 from setup_llm_dev.documents.catalog import ModelCatalog
 from setup_llm_dev.documents.choices import Choices
 from setup_llm_dev.documents.codec import to_stored
+from setup_llm_dev.documents.pylock import locked_wheels
 from setup_llm_dev.documents.recipe import ModelWish, Recipe
 from setup_llm_dev.errors import Refused, SetupError, Unreachable, UsageError
 from setup_llm_dev.host.configuration import Surroundings, read_surroundings
@@ -24,7 +25,6 @@ from setup_llm_dev.messages import Message
 from setup_llm_dev.stages.hashes import complete
 from setup_llm_dev.stages.pin import Pinned, pin
 from setup_llm_dev.stages.project import TorchSource, project_text
-from setup_llm_dev.stages.pylock import locked_wheels
 from setup_llm_dev.stages.request import Request
 from tests.ground import (
     CANARY,

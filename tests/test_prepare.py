@@ -22,9 +22,11 @@ from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 from setup_llm_dev.platforms.registry import current_platform
 from setup_llm_dev.stages.compose import Plan
+from setup_llm_dev.stages.options import Options
 from setup_llm_dev.stages.outline import pinned_outline
-from setup_llm_dev.stages.prepare import Options, made_for_other_pythons, prepare, stored_lock
+from setup_llm_dev.stages.prepare import prepare
 from setup_llm_dev.stages.space import disk_needs
+from setup_llm_dev.stages.stored_lock import made_for_other_pythons, stored_lock
 from setup_llm_dev.steps.step import Satisfied, Unsatisfied
 from tests.ground import layout_in, scratch_host, small_recipe, this_interpreter, tool
 

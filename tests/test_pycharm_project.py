@@ -10,9 +10,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from setup_llm_dev.components import jetbrains_xml, pycharm
-from setup_llm_dev.components.jetbrains_xml import document, element
+from setup_llm_dev.components import pycharm
 from setup_llm_dev.components.pycharm import RUNS, RunConfiguration, free_sdk_name, how_to_open, project_files
+from setup_llm_dev.documents import idea_edits, idea_files, idea_module, jetbrains_xml
+from setup_llm_dev.documents.jetbrains_xml import document, element
 from setup_llm_dev.documents.layout import Layout
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -90,7 +91,7 @@ def test_intellij_reads_what_was_meant(tmp_path: Path, folder: str) -> None:
     assert module["contentRoots"] == [f"file://{workspace}"]
     assert module["excludedRoots"] == [
         f"file://{workspace}/{excluded}"
-        for excluded in (".venv", "models", "checkpoints", "runs", "wandb", ".setup-llm-dev")
+        for excluded in (".venv", "models", "data", "checkpoints", "runs", "wandb", ".setup-llm-dev")
     ]
     assert [d["kind"] for d in module["dependencies"]] == ["sdk", "moduleSource"]
     assert read["project"]["runConfigurations"] == [
@@ -143,6 +144,7 @@ def test_the_files_are_the_same_wherever_the_workspace_lies(
         ".idea/runConfigurations/train.xml",
         ".idea/runConfigurations/predict.xml",
         ".idea/runConfigurations/smoke.xml",
+        ".setup-llm-dev/idea.json",
     }
     assert not any(b"Ada" in data or b"ada" in data for data in files.values())
     assert files == dict(project_files(workspace=PurePosixPath("/llm"), sdk_name="Python 3.11 (llm)"))
@@ -182,6 +184,6 @@ def test_the_sentence_names_folder_and_interpreter() -> None:
     assert sentence.endswith("/w/llm/.venv/bin/python")
 
 
-@pytest.mark.parametrize("module", [jetbrains_xml, pycharm])
+@pytest.mark.parametrize("module", [idea_edits, idea_files, idea_module, jetbrains_xml, pycharm])
 def test_examples_in_the_documentation(module: Any) -> None:
     assert doctest.testmod(module).failed == 0

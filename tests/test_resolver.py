@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from setup_llm_dev.documents.pylock import locked_wheels
 from setup_llm_dev.errors import SetupError
 from setup_llm_dev.host.configuration import Surroundings, read_surroundings
 from setup_llm_dev.host.resolver import Unsatisfiable, Uv, find_uv
 from setup_llm_dev.stages.project import TorchSource, model_project_text, project_text
-from setup_llm_dev.stages.pylock import locked_wheels, read_pylock
+from setup_llm_dev.stages.pylock import read_pylock
 from tests.ground import CANARY, Guard, build_of, scratch_host, small_recipe, with_password
 from tests.test_run import POLLUTED
 from tests.upstream.index import Index, simple

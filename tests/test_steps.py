@@ -73,6 +73,7 @@ class Bench:
             sha256=_digest(pylock),
             count=1,
             constraints=("torch==2.13.0+cpu",),
+            store=self.home / "store",
             config=self.home / "config",
             facts=(("schema", "generation/1"),),
         )

@@ -13,7 +13,7 @@ from setup_llm_dev.documents.layout import Layout
 from setup_llm_dev.documents.recipe_reading import read_recipe
 from setup_llm_dev.errors import CheckFailed, UsageError
 from setup_llm_dev.host.files import Files
-from setup_llm_dev.stages.prepare import Options
+from setup_llm_dev.stages.options import Options
 from setup_llm_dev.stages.verify import Verification
 from setup_llm_dev.steps import smoke
 from setup_llm_dev.steps.smoke import RunSmoke, read_proof

@@ -18,6 +18,8 @@ COMMAND = Path(sys.executable).with_name("setup-llm-dev")
 CLOSED = "http://127.0.0.1:9"
 """Nobody listens on the discard port of a test machine: a hub that can't be reached, wherever the tests run."""
 LIMIT = 900.0
+ALONE = {"SETUP_LLM_DEV_MIRRORS_JETBRAINS_FEED": CLOSED, "SETUP_LLM_DEV_MIRRORS_PRESET": "none"}
+"""No test asks JetBrains for a gigabyte, or looks for mirrors, wherever it runs."""
 _PASSED = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "TMPDIR", "UV_INDEX", "UV_DEFAULT_INDEX",
            "UV_INDEX_URL", "UV_FIND_LINKS", "UV_EXTRA_INDEX_URL", "UV_CONFIG_FILE", "UV_HTTP_TIMEOUT")  # fmt: skip
 

@@ -8,11 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.e2e.machine import CLOSED, Done, Machine
+from tests.e2e.machine import ALONE, CLOSED, Done, Machine
 from tests.upstream.index import Index, pytorch, simple
+from tests.upstream.jetbrains import JetBrains
 from tests.upstream.wheels import build_wheel, torch_wheel
 
 TORCH = "2.13.0"
+PYCHARM = "2026.3.1"
 RECIPE = """\
 schema = 1
 name = "toy"
@@ -38,10 +40,14 @@ INTERPRETER = str(Path(getattr(sys, "_base_executable", sys.executable)).resolve
 
 @dataclass(frozen=True)
 class Toy:
-    """`index` serves what is in `folder`; `uv_cache` is kept between machines, so that only the first one downloads."""
+    """`index` serves what is in `folder`; `uv_cache` is kept between machines, so that only the first one downloads.
+
+    `jetbrains` has one PyCharm, of some kilobytes, in the version PYCHARM.
+    """
 
     folder: Path
     index: Index
+    jetbrains: JetBrains
     recipe: Path
     uv_cache: Path
     made: list[Path] = field(default_factory=list)
@@ -54,6 +60,8 @@ class Toy:
             "SETUP_LLM_DEV_MIRRORS_PYPI": self.index.address("/simple"),
             "SETUP_LLM_DEV_MIRRORS_TORCH": f"{self.index.url}/whl",
             "HF_ENDPOINT": CLOSED,
+            **ALONE,
+            "SETUP_LLM_DEV_MIRRORS_JETBRAINS_FEED": self.jetbrains.feed_url,
         }
         return Machine(home, own | settings, recipe="toy")
 
@@ -79,8 +87,9 @@ def toy_world(folder: Path) -> Iterator[Toy]:
     torch_wheel(torch, TORCH, tag=f"{feature}-{feature}-manylinux_2_28_{platform.machine()}")
     recipe = folder / "toy.toml"
     recipe.write_text(RECIPE, encoding="utf-8")
-    with Index(simple(wheels), pytorch(torch)) as index:
-        yield Toy(folder, index, recipe, folder / "uv-cache")
+    with Index(simple(wheels), pytorch(torch)) as index, JetBrains() as jetbrains:
+        jetbrains.archive(PYCHARM, "263.8665.41")
+        yield Toy(folder, index, jetbrains, recipe, folder / "uv-cache")
 
 
 def _modules(package: str, count: int) -> dict[str, str | bytes]:

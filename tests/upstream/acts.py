@@ -34,6 +34,9 @@ class Act:
     gzip: bool = False
     chunked: bool = False
     then: Callable[[], None] | None = None
+    content_range: str | None = None
+    raw: bytes | None = None
+    endless: bytes | None = None
 
 
 def status(code: int, **headers: str) -> Act:
@@ -128,3 +131,19 @@ def without(*names: str) -> Act:
 def then(effect: Callable[[], None]) -> Act:
     """Answer well; `effect` happens between forming the answer and sending it (a branch that moves)."""
     return Act(then=effect)
+
+
+def content_range(value: str) -> Act:
+    """Answer with this Content-Range whatever part is sent; empty: with none at all."""
+    return Act(content_range=value)
+
+
+def multipart() -> Act:
+    """Answer 206 as a multipart of one part, as servers do for several ranges."""
+    body = b"--x\r\nContent-Type: text/plain\r\nContent-Range: bytes 0-3/4\r\n\r\nabcd\r\n--x--\r\n"
+    return Act(status=206, body=body, headers={"Content-Type": "multipart/byteranges; boundary=x"})
+
+
+def raw(first: bytes, endless: bytes | None = None) -> Act:
+    """Send these bytes instead of an answer; then `endless` again and again until the client goes, or hang up."""
+    return Act(raw=first, endless=endless)

@@ -70,9 +70,14 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         exchange, response, act = self.server.begin(self._request())
         self.server.stopping.wait(act.delay)
+        if act.raw is not None:
+            self._send_raw(act.raw, act.endless)
+            return
         content = entity(response.body, act)
         span, status, headers = self._part(exchange.request, response, content, act)
         exchange.status = status
+        if act.content_range is not None and status == 206:
+            headers["Content-Range"] = act.content_range
         self._send_head(status, headers, span, act)
         if exchange.method != "HEAD":
             self._send_body(content, span, act, exchange)
@@ -109,7 +114,8 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             headers["Content-Length"] = str(span.size if act.announce is None else act.announce)
         for name, value in headers.items():
-            self.send_header(name, value)
+            if value:
+                self.send_header(name, value)
         self.end_headers()
 
     def _send_body(self, content: Entity, span: Span, act: Act, exchange: Exchange) -> None:
@@ -135,6 +141,12 @@ class _Handler(BaseHTTPRequestHandler):
             if act.rate is not None and self.server.stopping.wait(len(piece) / act.rate):
                 self.close_connection = True
                 return
+
+    def _send_raw(self, first: bytes, endless: bytes | None) -> None:
+        self.close_connection = True
+        self.wfile.write(first)
+        while endless and not self.server.stopping.wait(0.0005):
+            self.wfile.write(endless)
 
     def _hang_up(self, *, reset: bool) -> None:
         self.close_connection = True

@@ -4,6 +4,7 @@ import argparse
 import base64
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -52,13 +53,33 @@ def _run(session: "Session", began: float, *, ask: bool) -> int:
     sweep(session.host, session.layout)
     prepared = prepare(session.host, session.recipe, session.layout, session.options, output.say)
     session.host.cancel.raise_if_set()
+    session = replace(session, host=prepared.host)
     if prepared.nothing_to_do:
         return _nothing_to_do(session, prepared, began)
     _announce(session, prepared)
     if ask and not agreed(output, session.host.cancel):
         output.say(message("nothing was changed"))
         return 0
-    return _execute(session, prepared, began)
+    code = _execute(session, prepared, began)
+    if code == 0 and ask:
+        _offer_to_open(session, prepared)
+    return code
+
+
+def _offer_to_open(session: "Session", prepared: "Prepared") -> None:
+    """With a display, somebody to ask, and a PyCharm that knows the project's interpreter."""
+    from setup_llm_dev.cli.ask import wants
+    from setup_llm_dev.host.desktop import has_display, open_in_ide
+    from setup_llm_dev.stages.ide import launcher_of
+
+    launcher = launcher_of(session.host, prepared.plan, prepared.machine)
+    question = message("Open the project in PyCharm now? [Y/n] ")
+    if launcher is None or not has_display(session.host) or not wants(session.output, session.host.cancel, question):
+        return
+    layout = session.layout
+    why = open_in_ide(session.host, launcher, layout.workspace, layout.python_in(layout.venv))
+    if why is not None:
+        session.output.say(why)
 
 
 def _nothing_to_do(session: "Session", prepared: "Prepared", began: float) -> int:
@@ -123,7 +144,7 @@ def _finish(
     from setup_llm_dev.documents.events import Failed
     from setup_llm_dev.errors import Interrupted
 
-    failed = next((event for event in events if isinstance(event, Failed)), None)
+    failed = next((event for event in events if isinstance(event, Failed) and not event.forgiven), None)
     if failed is not None and isinstance(failed.error, Interrupted):
         raise failed.error
     report = _report(session, prepared, events, prepared.notes, began, str(log.path))
@@ -159,7 +180,7 @@ def _report(
     from setup_llm_dev.stages.summarize import summarize
     from setup_llm_dev.steps.smoke import RunSmoke, read_proof
 
-    failed = next((e for e in events if isinstance(e, Failed)), None)
+    failed = next((e for e in events if isinstance(e, Failed) and not e.forgiven), None)
     proof = getattr(failed.error, "result", None) if failed else None
     smoke = prepared.plan.step("smoke")
     if proof is None and isinstance(smoke, RunSmoke):

@@ -9,6 +9,7 @@ from setup_llm_dev.messages import message
 if TYPE_CHECKING:
     from setup_llm_dev.cli.output import Output
     from setup_llm_dev.host.cancel import Cancel
+    from setup_llm_dev.messages import Message
 
 _STEP_SECONDS = 0.2
 
@@ -18,6 +19,14 @@ def agreed(output: "Output", cancel: "Cancel") -> bool:
     if output.json or not sys.stdin or not sys.stdin.isatty() or not output.stderr.isatty():
         return True
     output.complain(output.translate(message("Go on? [Y/n] ")))
+    return _line(cancel).strip().lower() in ("", "y", "yes", "j", "是", "好")
+
+
+def wants(output: "Output", cancel: "Cancel", question: "Message") -> bool:
+    """A question that is only about comfort: no answer is a no."""
+    if output.json or output.quiet or not sys.stdin or not sys.stdin.isatty() or not output.stderr.isatty():
+        return False
+    output.complain(output.translate(question))
     return _line(cancel).strip().lower() in ("", "y", "yes", "j", "是", "好")
 
 

@@ -38,6 +38,7 @@ COMMANDS = (
     Command("verify", "verify", message("run only the checks, the smoke fine-tune among them, on what is installed")),
     Command("status", "status", message("show what has drifted since the last apply, file by file")),
     Command("undo", "undo", message("reverse the last run")),
+    Command("uninstall", "uninstall", message("remove everything that setup-llm-dev made, and nothing else")),
     Command("recipes", "recipes", message("list, show and check recipes; print their JSON Schema")),
     Command("completion", "completion", message("print the completion script for a shell")),
 )

@@ -15,7 +15,8 @@ from setup_llm_dev.messages import Message, message
 Translate = Callable[[Message], str]
 _DEFAULT = "apply"
 _OF_THE_PROGRAM = ("-h", "--help", "--version")
-_WITH_A_VALUE = ("--home", "--workspace", "--machine", "--python", "--torch", "--only", "--skip", "--model")
+_WITH_A_VALUE = ("--home", "--workspace", "--machine", "--python", "--torch", "--only", "--skip", "--model",
+                 "--pycharm-archive", "--pycharm-sha256")  # fmt: skip
 
 
 class Parser(argparse.ArgumentParser):

@@ -7,8 +7,11 @@ from setup_llm_dev.cli.quantities import size_text
 from setup_llm_dev.cli.report_names import PARTS
 from setup_llm_dev.cli.sheet import Row, Sheet, Style
 from setup_llm_dev.cli.widths import inert
-from setup_llm_dev.documents.plan import PlanDocument, PlannedStep
+from setup_llm_dev.documents.plan import FileDiff, PlanDocument, PlannedStep
 from setup_llm_dev.messages import Message, message
+
+_DIFF_HEAD = 2  # the lines that name the file before and after
+_DIFF_STYLES: dict[str, Style] = {"+": "good", "-": "bad", "@": "dim"}
 
 
 def render_plan(plan: PlanDocument, output: Output) -> None:
@@ -23,8 +26,10 @@ def render_plan(plan: PlanDocument, output: Output) -> None:
     sheet.section(message("Steps"), [row for step in plan.steps for row in _step(step, sheet)])
     sheet.section(message("What it takes"), list(_costs(plan, sheet)))
     sheet.section(message("Where it goes"), list(_places(plan, sheet)))
+    sheet.section(message("New files in the project"), list(_new_files(plan, sheet)))
     for diff in plan.diffs:
-        _diff(diff, sheet)
+        if not diff.new:
+            _diff(diff, sheet)
 
 
 def _title(plan: PlanDocument) -> Message:
@@ -102,10 +107,17 @@ def _places(plan: PlanDocument, sheet: Sheet) -> Iterator[Row]:
         yield Row(sheet.say(message("our data")), inert(plan.data))
 
 
-def _diff(diff: dict[str, object], sheet: Sheet) -> None:
+def _new_files(plan: PlanDocument, sheet: Sheet) -> Iterator[Row]:
+    for diff in plan.diffs:
+        if diff.new:
+            yield Row(
+                "+", sheet.say(message("{path} (lines: {lines})", path=inert(diff.path), lines=diff.lines)), "good"
+            )
+
+
+def _diff(diff: FileDiff, sheet: Sheet) -> None:
     """A file of the user's that would change, line by line."""
-    path = str(diff.get("path", diff.get("file", "")))
-    sheet.heading(message("Would change: {path}", path=inert(path)))
-    for line in str(diff.get("diff", diff.get("text", ""))).splitlines():
-        style: Style = "good" if line.startswith("+") else "bad" if line.startswith("-") else ""
+    sheet.heading(message("Would change: {path}", path=inert(diff.path)))
+    for number, line in enumerate(diff.diff.splitlines()):
+        style: Style = "dim" if number < _DIFF_HEAD else _DIFF_STYLES.get(line[:1], "")
         sheet.line(f"| {inert(line.expandtabs(4))}", style, indent=2)

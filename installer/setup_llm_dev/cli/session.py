@@ -3,6 +3,7 @@
 import argparse
 import difflib
 import os
+import re
 import shlex
 import signal
 import time
@@ -25,7 +26,7 @@ from setup_llm_dev.host.world import Host, real_host, with_environment
 from setup_llm_dev.messages import Message, message
 from setup_llm_dev.platforms.registry import current_platform
 from setup_llm_dev.stages.compose import PARTS
-from setup_llm_dev.stages.prepare import Options
+from setup_llm_dev.stages.options import Options
 
 DEFAULT_RECIPE = "text-classification"
 _ARCH = {"amd64": "x86_64", "aarch64": "arm64", "AMD64": "x86_64", "ARM64": "arm64"}
@@ -106,6 +107,10 @@ def add_options(parser: argparse.ArgumentParser, _: Callable[[Message], str]) ->
     group.add_argument("--skip", action="extend", type=_named_parts, metavar="PART,…", help=_(message("all but these")))
     group.add_argument("--require", metavar="WHAT,…", help=_(message("ide, gpu, model: a gap there is a failure")))
     group.add_argument(
+        "--pycharm-archive", metavar="FILE", help=_(message("a PyCharm archive that is here already, to be installed"))
+    )
+    group.add_argument("--pycharm-sha256", metavar="HEX", help=_(message("what the archive must have")))
+    group.add_argument(
         "--upgrade", action="store_true", help=_(message("make a new lock instead of reusing the one in the project"))
     )
 
@@ -134,6 +139,8 @@ def _options(arguments: argparse.Namespace) -> Options:
         machine=_saved_machine(known.get("machine")),
         assume=known.get("assume"),
         again=_again(arguments),
+        pycharm_archive=named_folder(known.get("pycharm_archive")),
+        pycharm_sha256=_digest(known.get("pycharm_sha256"), with_archive=bool(known.get("pycharm_archive"))),
     )
 
 
@@ -168,6 +175,19 @@ def _required(text: str | None) -> frozenset[str]:
             hint=message("it knows: {words}", words=", ".join(REQUIRABLE)),
         )
     return words
+
+
+def _digest(text: str | None, *, with_archive: bool) -> str | None:
+    if text is None:
+        return None
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", text.strip()):
+        raise UsageError(message("--pycharm-sha256 wants 64 hex digits, not “{text}”", text=text))
+    if not with_archive:
+        raise UsageError(
+            message("--pycharm-sha256 says what an archive must have, but none is named"),
+            hint=message("name it with --pycharm-archive FILE"),
+        )
+    return text.strip().lower()
 
 
 def _saved_machine(path: str | None) -> Any:

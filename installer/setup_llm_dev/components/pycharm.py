@@ -1,57 +1,29 @@
-"""PyCharm's side of the workspace: `.idea` with interpreter, excluded folders and run configurations."""
+"""PyCharm's side of the workspace: the wish for its `.idea`, the interpreter's name, and how to open it."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from itertools import count
 from pathlib import PurePath
 
-from setup_llm_dev.components.jetbrains_xml import Element, document, element, option, writable_name
+from setup_llm_dev.documents.idea_files import RUNS, SDK_TYPE, RunConfiguration
+from setup_llm_dev.documents.idea_project import ProjectWish, merged
+from setup_llm_dev.documents.jetbrains_xml import writable_name
 from setup_llm_dev.documents.layout import Layout
 from setup_llm_dev.messages import Message, message
 
-SDK_TYPE = "Python SDK"
-# Indexing these takes gigabytes of heap and finds nothing that the user wrote.
-EXCLUDED = (".venv", "models", "checkpoints", "runs", "wandb", ".setup-llm-dev")
-_IGNORED = (
-    "/shelf/", "/workspace.xml", "/queries/", "/dataSources/", "/dataSources.local.xml", "/httpRequests/"
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class RunConfiguration:
-    """A run button: `script` relative to the workspace with slashes, `parameters` as on a command line."""
-
-    name: str
-    script: str
-    parameters: str = ""
-    interpreter_options: str = ""
-    environment: tuple[tuple[str, str], ...] = (("PYTHONUNBUFFERED", "1"),)
-
-
-RUNS = (
-    RunConfiguration("train", "train.py"),
-    RunConfiguration("predict", "predict.py"),
-    RunConfiguration("smoke", ".setup-llm-dev/smoke.pyz", interpreter_options="-I"),
-)
+__all__ = [
+    "RUNS", "SDK_TYPE", "RunConfiguration", "free_sdk_name", "how_to_open", "module_name", "project_files",
+]  # fmt: skip
 
 
 def project_files(
     *, workspace: PurePath, sdk_name: str, runs: tuple[RunConfiguration, ...] = RUNS
 ) -> tuple[tuple[str, bytes], ...]:
-    """Path below the workspace (with slashes) and bytes of each file; none holds a path of this machine.
+    """Path below the workspace (with slashes) and bytes of each file of a project that has none yet.
 
-    sdk_name: the interpreter's name in the IDE's own table, the only link between project and interpreter.
+    None holds a path of this machine. sdk_name: the interpreter's name in the IDE's own table, the only link between
+    project and interpreter.
     """
-    name = module_name(workspace)
-    files = {
-        ".idea/misc.xml": document(_misc(sdk_name)),
-        ".idea/modules.xml": document(_modules(name)),
-        f".idea/{name}.iml": document(_module(sdk_name)),
-        ".idea/.gitignore": "".join(f"{line}\n" for line in _IGNORED).encode(),
-    }
-    for run in runs:
-        files[f".idea/runConfigurations/{run.name}.xml"] = document(_run(run, name), declaration=False)
-    return tuple(files.items())
+    return tuple(merged({}, ProjectWish(folder=workspace, sdk_name=sdk_name, runs=runs)).items())
 
 
 def free_sdk_name(*, python_version: str, workspace: PurePath, taken: Collection[str] = ()) -> str:
@@ -82,66 +54,3 @@ def how_to_open(layout: Layout) -> Message:
         workspace=str(layout.workspace),
         python=str(layout.python_in(layout.venv)),
     )
-
-
-def _misc(sdk_name: str) -> Element:
-    roots = Element(
-        "component",
-        (
-            ("name", "ProjectRootManager"),
-            ("version", "2"),
-            ("project-jdk-name", sdk_name),
-            ("project-jdk-type", SDK_TYPE),
-        ),
-    )
-    return element("project", roots, version="4")
-
-
-def _modules(name: str) -> Element:
-    file = f"$PROJECT_DIR$/.idea/{name}.iml"
-    module = element("module", fileurl=f"file://{file}", filepath=file)
-    manager = element("component", element("modules", module), name="ProjectModuleManager")
-    return element("project", manager, version="4")
-
-
-def _module(sdk_name: str) -> Element:
-    """`$MODULE_DIR$` of a module file that lies in `.idea` means the project's folder."""
-    excluded = (element("excludeFolder", url=f"file://$MODULE_DIR$/{folder}") for folder in EXCLUDED)
-    roots = element(
-        "component",
-        element("content", *excluded, url="file://$MODULE_DIR$"),
-        element("orderEntry", type="jdk", jdkName=sdk_name, jdkType=SDK_TYPE),
-        element("orderEntry", type="sourceFolder", forTests="false"),
-        name="NewModuleRootManager",
-    )
-    return element("module", roots, type="PYTHON_MODULE", version="4")
-
-
-def _run(run: RunConfiguration, module: str) -> Element:
-    environment = (element("env", name=key, value=value) for key, value in run.environment)
-    configuration = element(
-        "configuration",
-        element("module", name=module),
-        option("ENV_FILES", ""),
-        option("INTERPRETER_OPTIONS", run.interpreter_options),
-        option("PARENT_ENVS", "true"),
-        element("envs", *environment),
-        option("SDK_HOME", ""),
-        option("WORKING_DIRECTORY", "$PROJECT_DIR$"),
-        option("IS_MODULE_SDK", "true"),  # with an empty SDK_HOME: whatever interpreter the module names
-        option("ADD_CONTENT_ROOTS", "true"),
-        option("ADD_SOURCE_ROOTS", "true"),
-        option("SCRIPT_NAME", f"$PROJECT_DIR$/{run.script}"),
-        option("PARAMETERS", run.parameters),
-        option("SHOW_COMMAND_LINE", "false"),
-        option("EMULATE_TERMINAL", "false"),
-        option("MODULE_MODE", "false"),
-        option("REDIRECT_INPUT", "false"),
-        option("INPUT_FILE", ""),
-        element("method", v="2"),
-        default="false",
-        name=run.name,
-        type="PythonConfigurationType",
-        factoryName="Python",
-    )
-    return element("component", configuration, name="ProjectRunConfigurationManager")

@@ -59,6 +59,7 @@ def python_steps(lock: Lock, pylock: str, layout: Layout, generation: Generation
             count=lock.packages.count,
             constraints=(f"torch=={lock.torch.version}",),
             config=layout.config,
+            store=layout.store,
             facts=(
                 ("schema", "generation/1"),
                 ("recipe", lock.recipe),

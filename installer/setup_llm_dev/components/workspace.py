@@ -5,7 +5,6 @@ from typing import Any
 
 import tomli_w
 
-from setup_llm_dev.components.pycharm import project_files
 from setup_llm_dev.components.python import Generation
 from setup_llm_dev.components.resources import Resources
 from setup_llm_dev.components.smoke import smoke_job
@@ -49,12 +48,6 @@ def workspace_steps(
             ours=True,
         ),
     )
-
-
-def project_step(layout: Layout, sdk_name: str) -> Step:
-    """PyCharm's side of the project, made only where there is none."""
-    files = project_files(workspace=layout.workspace, sdk_name=sdk_name)
-    return WriteFiles("ide-project", layout.workspace, files, message("prepare the project for PyCharm"), ours=False)
 
 
 def link_step(layout: Layout, generation: Generation) -> SwitchLink:

@@ -12,6 +12,7 @@ from setup_llm_dev.errors import UsageError
 from setup_llm_dev.messages import message
 
 Evidence = Literal["wheel", "branch", "ci", "issue", "wheel-table", "inferred"]
+ModelEvidence = Literal["read", "quoted", "hub"]
 DriverOs = Literal["linux", "windows"]
 T = TypeVar("T")
 
@@ -179,16 +180,22 @@ class TorchCatalog(Row, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class ModelFile(Row, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One file of a model: `name` relative to the model's folder."""
+    """One file of a model: `name` relative to the model's folder.
+
+    git_sha1: git's hash of it, or of the pointer that stands for a large file; on a hub every file has one.
+    """
 
     name: str
     bytes: int
     sha256: str
+    git_sha1: str | None = None
 
 
 class ModelFacts(Row, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A model that recipes name. version, wheel_sha256, folder and files: where the bytes were read.
 
+    commit: of a model of the hub, the one that `files` belong to. modelscope: its id on ModelScope, which may carry the
+    same bytes. evidence: of the hashes, how they are known.
     learning_rate: the one that this model is known to train with in a short fine-tune; a recipe's is for its own model.
     """
 
@@ -201,6 +208,9 @@ class ModelFacts(Row, frozen=True, kw_only=True, forbid_unknown_fields=True):
     version: str | None = None
     wheel_sha256: str | None = None
     folder: str | None = None
+    commit: str | None = None
+    modelscope: str | None = None
+    evidence: ModelEvidence | None = None
     files: tuple[ModelFile, ...] = ()
 
 
@@ -225,12 +235,13 @@ class Catalog(msgspec.Struct, frozen=True, kw_only=True):
 def read_catalog(folder: Path) -> Catalog:
     """The catalogue from `folder` (the one that holds torch.toml); raises UsageError naming file and key."""
     return Catalog(
-        torch=_read(folder / "torch.toml", TorchCatalog),
-        models=_read(folder / "models.toml", ModelCatalog),
+        torch=read_table(folder / "torch.toml", TorchCatalog),
+        models=read_table(folder / "models.toml", ModelCatalog),
     )
 
 
-def _read(path: Path, kind: type[T]) -> T:
+def read_table(path: Path, kind: type[T]) -> T:
+    """One file of the catalogue; raises UsageError naming file and key."""
     try:
         return msgspec.toml.decode(path.read_bytes(), type=kind)
     except OSError as error:

@@ -50,12 +50,15 @@ class Applied(_Event, frozen=True, kw_only=True, tag="applied"):
 
 
 class Failed(_Event, frozen=True, kw_only=True, tag="failed"):
+    """`forgiven`: an optional step whose host could not be reached; the run goes on, and it becomes a gap."""
+
     step: str
     phase: Phase
     seconds: float
     text: Message
     hint: Message | None = None
     exit_code: int = 1
+    forgiven: bool = False
     error: Any = None  # the exception itself for our own callers; never encoded
 
 

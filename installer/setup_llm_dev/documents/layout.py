@@ -37,6 +37,11 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
         return self.data / "ide"
 
     @property
+    def backups(self) -> PurePath:
+        """Copies of files of the user's, as they were before we changed them."""
+        return self.data / "backups"
+
+    @property
     def proofs(self) -> PurePath:
         return self.data / "proofs"
 

@@ -51,16 +51,20 @@ class PackagesLock(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A file of a model: sha256, or git's sha1 of a small file on the hub."""
+    """A file of a model. sha256 decides where there is one, else git's hash of the blob.
+
+    On the hub every file has a git_sha1; that of a file with a sha256 is of its pointer, not of its bytes.
+    """
 
     path: str
     size: int
     sha256: str | None = None
     git_sha1: str | None = None
+    xet_hash: str | None = None
 
 
 class HubModelLock(msgspec.Struct, frozen=True, kw_only=True, tag="hub", tag_field="kind"):
-    """A hub repository at a commit; only the files that will be fetched."""
+    """A hub repository at a commit: the files that will be fetched, and those that are left where they are."""
 
     source: str
     repository: str
@@ -68,6 +72,8 @@ class HubModelLock(msgspec.Struct, frozen=True, kw_only=True, tag="hub", tag_fie
     commit: str
     endpoint: str
     files: tuple[ModelFile, ...]
+    unfetched: tuple[ModelFile, ...] = ()
+    unfetched_known: bool = False  # locks of earlier versions don't know
     learning_rate: float | None = None  # the catalogue's for this model, where it stands in for the recipe's
 
     @property

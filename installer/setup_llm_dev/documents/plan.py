@@ -1,6 +1,6 @@
 """The Plan: the steps of a run in order, `plan/1` in JSON."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -33,6 +33,18 @@ class PlannedTorch(msgspec.Struct, frozen=True, kw_only=True):
     why: Message
 
 
+class FileDiff(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of the user's that would change (`diff`, unified, without control characters), or be made (`new`).
+
+    lines: of the file as it would be. A new file is told by its path and lines alone, `diff` is empty then.
+    """
+
+    path: str
+    diff: str = ""
+    new: bool = False
+    lines: int = 0
+
+
 class PlanDocument(msgspec.Struct, frozen=True, kw_only=True):
     """What `plan --json` prints. Bytes are None until pinned, and where an index tells no sizes."""
 
@@ -49,4 +61,4 @@ class PlanDocument(msgspec.Struct, frozen=True, kw_only=True):
     disk_bytes: int | None = None
     workspace: str | None = None
     data: str | None = None
-    diffs: tuple[dict[str, Any], ...] = ()
+    diffs: tuple[FileDiff, ...] = ()

@@ -96,20 +96,30 @@ def _torch_free(name: str) -> Message | None:
 
 def _model(value: str) -> Message | None:
     scheme, _, name = value.partition(":")
-    if scheme == "pypi":
-        return _model_package(name)
-    if scheme != "hf":
-        return message("“{value}” is no model; write hf:OWNER/NAME or pypi:PACKAGE", value=shown(value))
+    match scheme:
+        case "pypi":
+            return _model_package(name)
+        case "hf" if not _repository(name):
+            return message("“{value}” is no repository of the hub; write hf:OWNER/NAME", value=shown(value))
+        case "modelscope" if not _repository(name) or "/" not in name:
+            return message("“{value}” is no repository of ModelScope; write modelscope:OWNER/NAME", value=shown(value))
+        case "hf" | "modelscope":
+            return None
+    return message(
+        "“{value}” is no model; write hf:OWNER/NAME, modelscope:OWNER/NAME or pypi:PACKAGE", value=shown(value)
+    )
+
+
+def _repository(name: str) -> bool:
+    """Whether it can name a repository of a hub: OWNER/NAME, or a NAME alone."""
     segments = name.split("/")
     fits = len(segments) <= 2 and len(name) <= 96 and all(_HUB_SEGMENT.fullmatch(s) for s in segments)
-    if not fits or ".." in name or "--" in name or name.endswith(".git"):
-        return message("“{value}” is no repository of the hub; write hf:OWNER/NAME", value=shown(value))
-    return None
+    return fits and ".." not in name and "--" not in name and not name.endswith(".git")
 
 
 def _fallback(value: str) -> Message | None:
     scheme, _, name = value.partition(":")
-    if scheme == "hf":
+    if scheme in ("hf", "modelscope"):
         return message("a fallback is for when the hub can't be reached; write pypi:PACKAGE")
     if scheme != "pypi":
         return message("“{value}” is no fallback; write pypi:PACKAGE", value=shown(value))

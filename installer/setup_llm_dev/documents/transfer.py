@@ -1,4 +1,4 @@
-"""What a transfer is asked for: bytes known by size and hash, and who may carry them."""
+"""What a transfer is asked for: bytes known by size and hash, who may carry them, and how long we wait."""
 
 from dataclasses import dataclass, field
 
@@ -36,3 +36,35 @@ class Wanted:
     def digest(self) -> str:
         """What names its partial file: the hash that it must have."""
         return self.sha256 or self.git_sha1 or ""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much is asked for at once, how often, and when a host is given up; times in seconds, sizes in bytes."""
+
+    connections: int = 8  # of one call, all files together
+    request_bytes: int = 8 << 20  # asked for at once by all connections together, where the server is near
+    far_request_bytes: int = 32 << 20  # asked for at once by one connection, where an answer takes long to begin
+    connect_seconds: float = 10.0
+    idle_seconds: float = 30.0  # of silence, before and within an answer
+    floor_rate: int = 10 << 10  # bytes a second that all connections of a file must bring together
+    floor_seconds: float = 60.0
+    tries: int = 5  # of one source, without any progress in between
+    backoff_seconds: float = 0.5  # doubled with each try
+    retry_after_seconds: float = 120.0  # the longest pause that we let a server ask for
+    redirects: int = 10
+    unknown_size: int = 16 << 30  # the most that we take from a source when nobody told the size
+
+
+@dataclass(frozen=True)
+class DownloadFacts:
+    """What became of one file: its size, the bytes that were fetched now, and those kept from earlier runs.
+
+    source: the address that brought the last bytes, without credentials; empty where nothing had to be fetched.
+    """
+
+    size: int
+    fetched: int
+    kept: int
+    source: str
+    seconds: float

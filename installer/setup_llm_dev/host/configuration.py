@@ -4,21 +4,25 @@ pip's own configuration counts, because that is where a company already names it
 `mirrors.*` (SETUP_LLM_DEV_MIRRORS_*, then config.toml), then uv's own settings, then pip's.
 """
 
-import configparser
-import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import Literal, cast
 from urllib.parse import urlsplit, urlunsplit
 
+from setup_llm_dev.documents.recipe_values import nearest, shown
 from setup_llm_dev.errors import UsageError
+from setup_llm_dev.host.carriers import HUB, KINDS, Kind, Mirror, carriers
+from setup_llm_dev.host.pip_settings import PIP_KEYS, pip_settings
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 
-_PIP_KEYS = ("index-url", "extra-index-url", "find-links", "cert", "client-cert", "proxy")
-MIRRORS = ("torch", "pypi", "hub")
+MIRRORS = ("torch", "pypi", "hub", "jetbrains_feed", "jetbrains_downloads", "python")
+FLAT = "flat+"  # before a mirror of torch that has one page of files a variant, as `--find-links` wants it
+PRESETS = ("auto", "cn", "none")
+Preset = Literal["auto", "cn", "none"]
 
 
 @dataclass(frozen=True)
@@ -29,11 +33,59 @@ class Surroundings:
     extra_indexes: tuple[str, ...] = ()  # asked before the default one, in order; never for the torch family
     find_links: tuple[str, ...] = ()  # flat listings: folders or pages
     torch_root: str | None = None  # replaces the catalogue's index root
+    torch_flat: bool = False  # every variant below torch_root is one page with all its files
     hub_endpoint: str | None = None
+    jetbrains_feed: str | None = None
+    jetbrains_downloads: str | None = None  # stands for the maker's host of downloads
+    python_mirror: str | None = None  # stands for the releases of uv's Pythons
+    modelscope: str | None = None  # the endpoint of ModelScope; None: its own
+    modelscope_instead: bool = False  # neither the hub nor a mirror of it answered, but ModelScope did
+    spares: tuple[Mirror, ...] = ()  # more mirrors that answered, should the chosen one fail
+    preset: Preset = "auto"
+    chosen: frozenset[Kind] = frozenset()  # turned to a mirror by us: nobody who sits here vouches for it
+    kept: frozenset[Kind] = frozenset()  # switched off by the user: not to be turned to a mirror
+    uv_default: bool = False  # uv's own settings name the default index
     cert: str | None = None
     client_cert: str | None = None
     proxy: str | None = None
     used: tuple[Message, ...] = ()  # what was honoured, for the report
+
+    def configured(self, kind: Kind) -> bool:
+        """Whether the user, or a choice made before, says where these bytes come from."""
+        return (kind == "pypi" and self.uv_default) or any(mirror.kind == kind for mirror in self.mirrors)
+
+    @property
+    def mirrors(self) -> tuple[Mirror, ...]:
+        """What is configured or chosen, and what else may be tried."""
+        first: tuple[tuple[Kind, str | None], ...] = (
+            ("pypi", self.default_index),
+            ("torch", self.torch_root),
+            ("hub", self.hub_endpoint),
+            ("jetbrains_downloads", self.jetbrains_downloads),
+            ("python", self.python_mirror),
+            ("modelscope", self.modelscope),
+        )
+        single = (Mirror(kind, url, flat=kind == "torch" and self.torch_flat) for kind, url in first if url)
+        return (*single, *self.spares)
+
+    def torch_places(self, variant: str, index: str) -> tuple[tuple[str, bool], ...]:
+        """Where builds of a variant may come from, each with whether it is flat; `index` is the maker's own.
+
+        The maker's is the only one, or the last one where we turned to a mirror; never where the user named one.
+        """
+        roots = [mirror for mirror in self.mirrors if mirror.kind == "torch"]
+        places = [(f"{m.url.rstrip('/')}/{variant}{'/' if m.flat else ''}", m.flat) for m in roots]
+        return tuple(places if places and "torch" not in self.chosen else [*places, (index, False)])
+
+    @property
+    def hub_endpoints(self) -> tuple[str, ...]:
+        """Whom to ask for models, in order: what the user named, alone; else the mirrors we turned to, and the hub."""
+        named = [mirror.url for mirror in self.mirrors if mirror.kind == "hub"]
+        return tuple(named if named and "hub" not in self.chosen else [*named, HUB])
+
+    def carriers(self, url: str) -> tuple[str, ...]:
+        """The addresses that may carry the bytes of a maker's `url`: mirrors first, the maker's own last."""
+        return carriers(url, self.mirrors)
 
     @property
     def indexes(self) -> tuple[str, ...]:
@@ -43,9 +95,15 @@ class Surroundings:
 
 
 def read_surroundings(host: Host, config_folder: PurePath) -> Surroundings:
-    """Read every place; raises UsageError (2) naming the file when one can't be parsed."""
-    mirrors = _our_mirrors(host, config_folder)
-    pip, origins = _pip_settings(host)
+    """Read every place; raises UsageError (2) naming the file when one can't be parsed.
+
+    A host that turned to mirrors for this run remembers them.
+    """
+    if host.turned is not None:
+        return host.turned
+    written, preset = _our_mirrors(host, config_folder)
+    mirrors = {name: value for name, value in written.items() if value != "none"}
+    pip, origins = pip_settings(host)
     uv_has_default = _uv_names_a_default(host)
     default = mirrors.get("pypi") or (None if uv_has_default else pip.get("index-url"))
     extra = tuple(pip.get("extra-index-url", "").split())
@@ -54,8 +112,16 @@ def read_surroundings(host: Host, config_folder: PurePath) -> Surroundings:
         default_index=default,
         extra_indexes=extra,
         find_links=links,
-        torch_root=mirrors.get("torch"),
-        hub_endpoint=mirrors.get("hub"),
+        torch_root=mirrors.get("torch", "").removeprefix(FLAT) or None,
+        torch_flat=mirrors.get("torch", "").startswith(FLAT),
+        hub_endpoint=host.environment.get("HF_ENDPOINT") or mirrors.get("hub"),
+        jetbrains_feed=mirrors.get("jetbrains_feed"),
+        jetbrains_downloads=mirrors.get("jetbrains_downloads"),
+        python_mirror=mirrors.get("python") or host.environment.get("UV_PYTHON_INSTALL_MIRROR"),
+        modelscope=host.environment.get("MODELSCOPE_ENDPOINT"),
+        preset=preset,
+        kept=frozenset(kind for kind in KINDS if written.get(kind) == "none"),
+        uv_default=uv_has_default,
         cert=pip.get("cert"),
         client_cert=pip.get("client-cert"),
         proxy=pip.get("proxy"),
@@ -75,6 +141,25 @@ def as_environment(surroundings: Surroundings, environment: Mapping[str, str]) -
     if surroundings.client_cert and not environment.get("SSL_CLIENT_CERT"):
         added["SSL_CLIENT_CERT"] = surroundings.client_cert
     return added
+
+
+def as_settings(surroundings: Surroundings) -> dict[str, str]:
+    """What we turned to, by the names under which a user would have configured it: for whatever comes after pinning.
+
+    Who reads these surroundings again takes them for the user's word, so nothing may be left to vouch for by then.
+    """
+    if not surroundings.chosen:
+        return {}
+    flat = FLAT if surroundings.torch_flat else ""
+    values = {
+        "pypi": surroundings.default_index,
+        "torch": surroundings.torch_root and flat + surroundings.torch_root,
+        "hub": surroundings.hub_endpoint,
+        "jetbrains_downloads": surroundings.jetbrains_downloads,
+        "python": surroundings.python_mirror,
+    }
+    named = {kind: url for kind, url in values.items() if kind in surroundings.chosen and url}
+    return {f"SETUP_LLM_DEV_MIRRORS_{kind.upper()}": url for kind, url in named.items()}
 
 
 def has_proxy(environment: Mapping[str, str]) -> bool:
@@ -113,7 +198,8 @@ def with_credentials(url: str, surroundings: Surroundings) -> str:
 
 
 def _refuse_malformed(surroundings: Surroundings) -> None:
-    for url in (*surroundings.indexes, surroundings.hub_endpoint or ""):
+    hosts = (mirror.url for mirror in surroundings.mirrors)
+    for url in (*surroundings.indexes, *hosts, surroundings.jetbrains_feed or ""):
         try:
             _ = urlsplit(url).port
         except ValueError as error:
@@ -123,16 +209,32 @@ def _refuse_malformed(surroundings: Surroundings) -> None:
             ) from error
 
 
-def _our_mirrors(host: Host, config_folder: PurePath) -> dict[str, str]:
-    found: dict[str, str] = {}
-    text = host.files.read_text(config_folder / "config.toml")
-    if text is not None:
-        found.update(_mirrors_in(text, config_folder / "config.toml"))
-    for name in MIRRORS:
-        value = host.environment.get(f"SETUP_LLM_DEV_MIRRORS_{name.upper()}")
-        if value:
+def _our_mirrors(host: Host, config_folder: PurePath) -> tuple[dict[str, str], Preset]:
+    place = config_folder / "config.toml"
+    text = host.files.read_text(place)
+    found = _mirrors_in(text, place) if text is not None else {}
+    origin = str(place)
+    for name in (*MIRRORS, "preset"):
+        variable = f"SETUP_LLM_DEV_MIRRORS_{name.upper()}"
+        if value := host.environment.get(variable):
             found[name] = value
-    return {name: value for name, value in found.items() if value != "none"}
+            origin = variable if name == "preset" else origin
+    preset = _preset(found.pop("preset", "auto"), origin)
+    return found, preset
+
+
+def _preset(word: str, place: str) -> Preset:
+    if word in PRESETS:
+        return cast(Preset, word)
+    near = nearest(word, PRESETS)
+    raise UsageError(
+        message("{place}: “{word}” is no preset of mirrors", place=place, word=shown(word)),
+        hint=message("did you mean {near}?", near=near) if near else _presets(),
+    )
+
+
+def _presets() -> Message:
+    return message("write one of {words}", words=", ".join(PRESETS))
 
 
 def _mirrors_in(text: str, path: PurePath) -> dict[str, str]:
@@ -143,65 +245,19 @@ def _mirrors_in(text: str, path: PurePath) -> dict[str, str]:
     mirrors = table.get("mirrors", {})
     if not isinstance(mirrors, dict) or not all(isinstance(v, str) for v in mirrors.values()):
         raise UsageError(message("{file}: [mirrors] must hold texts", file=str(path)))
-    unknown = sorted(set(mirrors) - set(MIRRORS)) + [f"[{k}]" for k in sorted(set(table) - {"mirrors"})]
+    unknown = sorted(set(mirrors) - {*MIRRORS, "preset"}) + [f"[{k}]" for k in sorted(set(table) - {"mirrors"})]
     if unknown:
         raise UsageError(
-            message("{file}: unknown key {key}", file=str(path), key=", ".join(unknown)),
-            hint=message("the keys of [mirrors] are: {keys}", keys=", ".join(MIRRORS)),
+            message("{file}: unknown key {key}", file=str(path), key=", ".join(unknown)), hint=_known_keys(unknown)
         )
     return dict(mirrors)
 
 
-def _pip_settings(host: Host) -> tuple[dict[str, str], dict[str, str]]:
-    """Settings, and where each was read: global, user, PIP_CONFIG_FILE, then PIP_*; sections global and install."""
-    found: dict[str, str] = {}
-    origins: dict[str, str] = {}
-    for path in _pip_files(host):
-        text = host.files.read_text(path)
-        settings = _pip_file(text, path) if text is not None else {}
-        found |= settings
-        origins |= dict.fromkeys(settings, str(path))
-    for key in _PIP_KEYS:
-        name = "PIP_" + key.upper().replace("-", "_")
-        if host.environment.get(name):
-            found[key], origins[key] = host.environment[name], name
-    return found, origins
-
-
-def _pip_file(text: str, path: PurePath) -> dict[str, str]:
-    parser = configparser.RawConfigParser()
-    try:
-        parser.read_string(text)
-    except configparser.Error as error:
-        # Not the parser's own words: they quote the line, which may hold a password.
-        line = getattr(error, "lineno", None) or getattr(error, "errors", [(0, "")])[0][0]
-        raise UsageError(message("{file}: line {line} is not understood", file=str(path), line=line)) from None
-    found: dict[str, str] = {}
-    for section in ("global", "install"):
-        if parser.has_section(section):
-            found.update({key.replace("_", "-"): value for key, value in parser.items(section)})
-    return {k: v for k, v in found.items() if k in _PIP_KEYS}
-
-
-def _pip_files(host: Host) -> Iterable[PurePath]:
-    environment = host.environment
-    single = environment.get("PIP_CONFIG_FILE")
-    if single == os.devnull:
-        return []
-    system = host.system.platform
-    files: list[PurePath] = []
-    if system == "win32":
-        files.append(Path(environment.get("PROGRAMDATA", "C:/ProgramData"), "pip", "pip.ini"))
-        files.append(host.home / "pip" / "pip.ini")
-        files.append(Path(environment.get("APPDATA", host.home / "AppData" / "Roaming"), "pip", "pip.ini"))
-    else:
-        folders = environment.get("XDG_CONFIG_DIRS") or "/etc/xdg"
-        files += [Path(folder) / "pip" / "pip.conf" for folder in reversed(folders.split(":")) if folder]
-        files += [Path("/etc/pip.conf"), host.home / ".pip" / "pip.conf"]
-        if system == "darwin":
-            files.append(host.home / "Library" / "Application Support" / "pip" / "pip.conf")
-        files.append(Path(environment.get("XDG_CONFIG_HOME") or host.home / ".config") / "pip" / "pip.conf")
-    return [*files, *([Path(single)] if single else [])]
+def _known_keys(unknown: list[str]) -> Message:
+    keys = (*MIRRORS, "preset")
+    if len(unknown) == 1 and (near := nearest(unknown[0].strip("[]"), (*keys, "mirrors"))):
+        return message("did you mean {near}?", near=near)
+    return message("the keys of [mirrors] are: {keys}", keys=", ".join(keys))
 
 
 def _uv_names_a_default(host: Host) -> bool:
@@ -227,7 +283,7 @@ def _used(
 ) -> Iterable[Message]:
     for name, value in mirrors.items():
         yield message("mirror {name}: {url}", name=name, url=without_credentials(value))
-    for key in _PIP_KEYS:
+    for key in PIP_KEYS:
         if key not in pip or (key == "index-url" and default != pip[key]):
             continue
         shown = " ".join(without_credentials(word) for word in pip[key].split())

@@ -1,24 +1,26 @@
-"""The one door to HTTP: system certificates, proxies, bounded answers, and errors in words."""
+"""The one door to the network: small documents read whole, and large files through the transfer engine."""
 
 import hashlib
-import socket
-import ssl
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
-from urllib.parse import urlsplit
+from pathlib import Path, PurePath
 
 import requests
-import truststore
-from requests.adapters import HTTPAdapter
-from requests.utils import should_bypass_proxies
 
-from setup_llm_dev.errors import Unreachable, UsageError
+from setup_llm_dev.documents.transfer import DownloadFacts, Limits, Wanted
+from setup_llm_dev.errors import Unreachable
+from setup_llm_dev.host.answers import Asker
 from setup_llm_dev.host.cancel import Cancel
 from setup_llm_dev.host.configuration import without_credentials
 from setup_llm_dev.host.files import Files
-from setup_llm_dev.messages import Message, message
+from setup_llm_dev.host.http_session import Session, SessionByHand, hint_for, in_words, refused_by, untrusted
+from setup_llm_dev.host.transfer import Progress, Transfer
+from setup_llm_dev.host.transfer_job import Follow, Job
+from setup_llm_dev.messages import message
+
+__all__ = ["Answer", "Fetcher", "hint_for", "in_words", "untrusted"]
 
 PAGE_LIMIT = 64 << 20
 _TRIES = 2
@@ -26,16 +28,16 @@ _RETRIED = {408, 429, 500, 502, 503, 504}
 
 
 class Fetcher:
-    """Small documents over HTTP. Large files come through huggingface_hub and uv for now."""
+    """Small documents over HTTP, and large files, which resume across runs and are published once their hash is right."""
 
-    def __init__(self, environment: Mapping[str, str], cancel: Cancel, files: Files) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], cancel: Cancel, files: Files, limits: Limits | None = None
+    ) -> None:
+        self._limits = limits or Limits()
         self._environment = environment
         self._cancel = cancel
         self._files = files
-        self._session = _Session(environment)
-        self._session.mount("https://", _SystemCertificates(environment))
-        self._session.headers["User-Agent"] = "setup-llm-dev"
-        self._session.max_redirects = 10
+        self._session = Session(environment)
 
     def get(
         self, url: str, *, accept: str = "*/*", timeout: float = 10.0, tries: int = _TRIES, limit: int = PAGE_LIMIT
@@ -52,6 +54,58 @@ class Fetcher:
         assert failure is not None  # noqa: S101 - tries is at least one
         raise _counted(failure, tries)
 
+    def download(
+        self,
+        wanted: Wanted,
+        target: PurePath,
+        *,
+        partials: PurePath,
+        progress: Progress | None = None,
+        follow: Follow | None = None,
+        deadline: float | None = None,
+    ) -> DownloadFacts:
+        """Fetch one large file to `target`, which appears in one rename once the hash of the whole is right.
+
+        partials: a folder on the same file system, where bytes wait for the next run if this one ends early.
+        progress: called with (bytes that are there, all bytes if known) several times a second.
+        follow: takes a stream of the bytes from 0 while they come, in a thread of its own; its end comes only once
+        the hash was right. If bytes that it took turn out to be wrong, its read fails, and it is called again.
+        deadline: seconds for all of it. Raises Unreachable (4), Corrupt (5), SystemRefused (6), Interrupted, and
+        what `follow` raises.
+        """
+        lock = threading.RLock()
+        clock = time.monotonic
+        job = Job(wanted, target, partials, lock, self._files, self._limits, clock, follow)
+        return self._transfer([job], lock, progress, deadline)[0]
+
+    def download_all(
+        self,
+        items: Sequence[tuple[Wanted, PurePath]],
+        *,
+        partials: PurePath,
+        progress: Progress | None = None,
+        deadline: float | None = None,
+    ) -> tuple[DownloadFacts, ...]:
+        """`download` of many, over one budget of connections; ends with the first that can't be had.
+
+        Facts in the order of the items; of several with one target the first counts.
+        """
+        lock = threading.RLock()
+        by_target = {Path(target): wanted for wanted, target in reversed(items)}
+        jobs = {
+            target: Job(wanted, target, partials, lock, self._files, self._limits, time.monotonic)
+            for target, wanted in by_target.items()
+        }
+        ordered = [jobs[target] for target in dict.fromkeys(Path(target) for _, target in items)]
+        facts = dict(zip(ordered, self._transfer(ordered, lock, progress, deadline), strict=True))
+        return tuple(facts[jobs[Path(target)]] for _, target in items)
+
+    def _transfer(
+        self, jobs: Sequence[Job], lock: threading.RLock, progress: Progress | None, deadline: float | None
+    ) -> tuple[DownloadFacts, ...]:
+        asker = Asker(SessionByHand(self._environment), self._limits)
+        return Transfer(jobs, lock, asker, self._files, self._cancel, self._limits, progress, deadline).run()
+
     def sha256(self, url: str, timeout: float = 30.0) -> str:
         """Hex digest of the bytes at `url`, which are not kept. Raises Unreachable (4)."""
         shown = without_credentials(url)
@@ -61,13 +115,13 @@ class Fetcher:
                 url, headers={"Accept-Encoding": "identity"}, timeout=timeout, stream=True
             ) as answer:
                 if not answer.ok:
-                    raise _refused_by(answer.status_code, shown)
+                    raise refused_by(answer.status_code, shown)
                 for part in answer.iter_content(1 << 20):
                     self._cancel.raise_if_set()
                     digest.update(part)
                     size += len(part)
         except requests.RequestException as error:
-            raise in_words(error, shown) from error
+            raise in_words(error, shown, self._environment) from error
         expected = answer.headers.get("Content-Length", "")
         if expected.isdigit() and size != int(expected):
             raise Unreachable(message("the answer of {url} was cut off", url=shown), url=shown)
@@ -97,12 +151,12 @@ class Fetcher:
                 stream=True,
             ) as answer:
                 if answer.status_code in _RETRIED:
-                    raise _Again(_refused_by(answer.status_code, shown))
+                    raise _Again(refused_by(answer.status_code, shown))
                 if not answer.ok:
-                    raise _refused_by(answer.status_code, shown)
+                    raise refused_by(answer.status_code, shown)
                 return Answer(_body(answer, shown, limit), answer.headers.get("Content-Type", ""), answer.url)
         except requests.RequestException as error:
-            raise _Again(in_words(error, shown)) from error
+            raise _Again(in_words(error, shown, self._environment)) from error
 
 
 class Answer:
@@ -120,146 +174,11 @@ class _Again(Exception):
         self.error = error
 
 
-class _Session(requests.Session):
-    """Proxies and certificate files of the environment that we were given, chosen anew for each request and redirect.
-
-    `trust_env` stays on for .netrc alone; what else it would read from this process's environment is answered here.
-    """
-
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        super().__init__()
-        self.trust_env = True
-        self._environment = environment
-
-    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
-        del proxies, verify
-        bundle = self._environment.get("REQUESTS_CA_BUNDLE") or self._environment.get("CURL_CA_BUNDLE")
-        proxies = _proxies(str(url), self._environment)
-        return {"proxies": proxies, "stream": bool(stream), "verify": bundle or True, "cert": cert}
-
-    def rebuild_proxies(self, prepared_request: requests.PreparedRequest, proxies: Any) -> dict[str, str]:
-        """A redirect may lead to a host that the proxy is not for, or the other way round."""
-        del proxies
-        prepared_request.headers.pop("Proxy-Authorization", None)  # the adapter sets it for the proxy that is used
-        return _proxies(prepared_request.url or "", self._environment)
-
-
-class _SystemCertificates(HTTPAdapter):
-    """Certificates of the system's own store, where a company puts its own authority."""
-
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = environment
-        super().__init__()
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        kwargs["ssl_context"] = self._context()
-        super().init_poolmanager(*args, **kwargs)
-
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        kwargs["ssl_context"] = self._context()
-        return super().proxy_manager_for(*args, **kwargs)
-
-    def _context(self) -> ssl.SSLContext:
-        """With the file that SSL_CERT_FILE names, and the user's own certificate where a company asks for one."""
-        context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        try:
-            if cert := self._environment.get("SSL_CERT_FILE"):
-                context.load_verify_locations(cafile=cert)
-            if client := self._environment.get("SSL_CLIENT_CERT"):
-                context.load_cert_chain(client)
-        except (OSError, ssl.SSLError) as error:
-            raise UsageError(
-                message("the certificate file can't be used: {why}", why=str(error)),
-                hint=message("check SSL_CERT_FILE and `cert` in pip's configuration"),
-            ) from error
-        return context
-
-
-# requests sets NO_PROXY in this process's environment and resets it: two threads at once would leave it changed.
-_ASKING_NO_PROXY = threading.Lock()
-
-
-def _proxies(url: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """By scheme, from the environment that we were given, which may hold pip's proxy; none for hosts of NO_PROXY."""
-    with _ASKING_NO_PROXY:
-        if should_bypass_proxies(url, environment.get("no_proxy") or environment.get("NO_PROXY") or ""):
-            return {}
-    found: dict[str, str] = {}
-    for scheme in ("http", "https"):
-        for name in (f"{scheme}_proxy", f"{scheme.upper()}_PROXY", "all_proxy", "ALL_PROXY"):
-            if environment.get(name):
-                found.setdefault(scheme, environment[name])
-    return found
-
-
-def in_words(error: BaseException, url: str) -> Unreachable:
-    """Which of name, connection, certificate, proxy or time it was, and what to set."""
-    host = _host(url)
-    if isinstance(error, requests.exceptions.ProxyError):
-        return Unreachable(
-            message("the proxy did not let us reach {host} ({url})", host=host, url=url),
-            url=url,
-            hint=message("check HTTPS_PROXY and NO_PROXY"),
-        )
-    if isinstance(error, requests.exceptions.SSLError):
-        return untrusted(url)
-    if isinstance(error, requests.exceptions.Timeout):
-        why = message("{host} did not answer in time ({url})", host=host, url=url)
-    elif _is_name_error(error):
-        why = message("the name {host} can't be resolved ({url})", host=host, url=url)
-    else:
-        why = message("no connection to {host} ({url})", host=host, url=url)
-    return Unreachable(why, url=url, hint=hint_for(url))
-
-
-def untrusted(url: str) -> Unreachable:
-    """The other side has a certificate that neither the system nor SSL_CERT_FILE vouches for."""
-    return Unreachable(
-        message("the certificate of {host} is not trusted here ({url})", host=_host(url), url=url),
-        url=url,
-        hint=message(
-            "behind a company proxy set SSL_CERT_FILE to its certificate; also check the clock of this machine"
-        ),
-    )
-
-
 def _counted(error: Unreachable, tries: int) -> Unreachable:
     if tries == 1:
         return error
     text = message("{what}; tried {times} times", what=error.message, times=tries)
     return Unreachable(text, url=error.url, status=error.status, hint=error.hint)
-
-
-def hint_for(url: str) -> Message:
-    """What to set when a host can't be reached from here."""
-    host = _host(url)
-    if host.endswith("huggingface.co"):
-        return message("check the network, or set HF_ENDPOINT to a mirror of the hub")
-    if host.endswith("pytorch.org"):
-        return message("check the network, or set SETUP_LLM_DEV_MIRRORS_TORCH to a mirror of the PyTorch index")
-    return message("check the network, or set HTTPS_PROXY")
-
-
-def _host(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or url
-    except ValueError:
-        return url
-
-
-def _is_name_error(error: BaseException) -> bool:
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, socket.gaierror) or "NameResolution" in repr(seen):
-            return True
-        seen = seen.__cause__ or seen.__context__
-    return False
-
-
-def _refused_by(status: int, url: str) -> Unreachable:
-    return Unreachable(
-        message("{url} answered {status}", url=url, status=status), url=url, status=status, hint=hint_for(url)
-    )
 
 
 def _body(answer: requests.Response, url: str, limit: int) -> bytes:

@@ -65,9 +65,22 @@ class Files:
         except OSError:
             return None
 
+    def size(self, path: PurePath) -> int:
+        """Bytes of a file; raises FileNotFoundError and the other OSErrors as they are."""
+        return Path(path).stat().st_size
+
     def sha256(self, path: PurePath) -> str:
         """Hex digest of a file's bytes, read in pieces."""
         return sha256_of(path)
+
+    def missing_parents(self, path: PurePath) -> tuple[PurePath, ...]:
+        """The folders that have to be made for `path`, the innermost first."""
+        missing = []
+        for folder in path.parents:
+            if os.path.lexists(folder):
+                break
+            missing.append(folder)
+        return tuple(missing)
 
     def free_bytes(self, path: PurePath) -> int:
         """Free bytes for us on the file system that holds `path`, or will hold it once it is made."""
@@ -128,6 +141,27 @@ class Files:
             new.symlink_to(target, target_is_directory=True)
             new.replace(place)
             self.flush_dir(place.parent)
+
+    def link_file(self, path: PurePath, target: PurePath, *, relative: bool = False) -> bool:
+        """Make `path` a symbolic link to the file `target`, replacing what was there; a copy where links can't be made.
+
+        True for a link, False for a copy.
+        """
+        place = Path(path)
+        with _in_words(place):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            _drop_stale(place, ".new")
+            new = place.with_name(f".{place.name}.{os.getpid()}.new")
+            new.unlink(missing_ok=True)
+            linked = True
+            try:
+                new.symlink_to(os.path.relpath(target, place.parent) if relative else target)
+            except OSError:  # Windows without the privilege, a file system without links
+                shutil.copyfile(target, new)
+                linked = False
+            new.replace(place)
+            self.flush_dir(place.parent)
+        return linked
 
     def remove(self, path: PurePath) -> None:
         """Remove a file or a link; nothing happens where there is none."""

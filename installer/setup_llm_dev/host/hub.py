@@ -1,22 +1,27 @@
 """The Hugging Face hub: a revision becomes a commit and a list of files with hashes; the files come down.
 
-huggingface_hub runs in a child process of its own: it can be stopped at once, its settings (read once, at import)
-are ours, and its memory is not. The token goes in on standard input, never in argv or the environment.
+huggingface_hub names commit, tree and errors, in a child process of its own: it can be stopped at once, its settings
+(read once, at import) are ours, and its memory is not. The token goes in on standard input, never in argv or the
+environment. The bytes come through our own engine, which resumes and hashes: the stock client does neither (measured).
+Xet is not used: a dead back end costs the stock client minutes without falling back to HTTP (measured).
 """
 
 import json
-import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
+from urllib.parse import quote
 
 from setup_llm_dev.documents.lock import HubModelLock, ModelFile
-from setup_llm_dev.errors import Corrupt, Refused, SetupError, SystemRefused, Unreachable
-from setup_llm_dev.host.configuration import cleaned, without_credentials
+from setup_llm_dev.documents.transfer import Source, Wanted
+from setup_llm_dev.errors import Refused, SetupError, Unreachable
+from setup_llm_dev.host.configuration import without_credentials
+from setup_llm_dev.host.hub_cache import HubCache
+from setup_llm_dev.host.hub_errors import hub_error, kind_of_status
 from setup_llm_dev.host.world import Host
-from setup_llm_dev.messages import Message, message
+from setup_llm_dev.messages import message
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
 # Data only: what can run code when it is loaded (pickles, Python files) is not fetched.
@@ -25,8 +30,7 @@ _PASSED = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "
            "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "HF_HUB_ETAG_TIMEOUT",
            "HF_HUB_DOWNLOAD_TIMEOUT", "HF_HUB_DISABLE_SYMLINKS", "USERPROFILE", "LOCALAPPDATA")  # fmt: skip
 _RESOLVE_SECONDS = 90.0
-_DAY = 86400.0
-OnProgress = Callable[[int, int], None]
+OnProgress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True)
@@ -39,12 +43,9 @@ class Hub:
 
     def resolve(self, repository: str, revision: str) -> HubModelLock:
         """The commit behind a revision and the files worth fetching; raises Unreachable (4), Refused (3)."""
-        answer = self._ask({"action": "resolve", "repository": repository, "revision": revision}, None)
-        files = tuple(
-            ModelFile(path=f["path"], size=f["size"], sha256=f["sha256"], git_sha1=f["git_sha1"])
-            for f in answer["files"]
-            if wanted(f["path"])
-        )
+        answer = self._ask({"action": "resolve", "repository": repository, "revision": revision})
+        every = tuple(ModelFile(**row) for row in answer["files"])
+        files = tuple(file for file in every if wanted(file.path))
         if not any(file.path.endswith(".safetensors") for file in files):
             raise Refused(
                 message("{repository} has no weights in safetensors format", repository=repository),
@@ -57,45 +58,69 @@ class Hub:
             commit=answer["commit"],
             endpoint=without_credentials(self.endpoint),
             files=files,
+            unfetched=tuple(file for file in every if file not in files),
+            unfetched_known=True,
         )
 
     def download(self, model: HubModelLock, on_progress: OnProgress | None = None) -> Path:
-        """Fetch the files of a locked model into the user's cache; returns the snapshot folder."""
-        job = {
-            "action": "download",
-            "repository": model.repository,
-            "revision": model.commit,
-            "files": [file.path for file in model.files],
-        }
-        return Path(self._ask(job, on_progress)["snapshot"])
+        """Fetch the files of a locked model into the user's cache, each hashed before it has a name there.
 
-    def _ask(self, job: dict[str, Any], on_progress: OnProgress | None) -> dict[str, Any]:
+        Returns the snapshot folder. Raises Unreachable (4; what came is kept), Corrupt (5), SystemRefused (6).
+        """
+        place = HubCache(self.host.files, self.cache, model)
+        token = self._token()
+        items = tuple((self._wanted(model, file, token), place.blob(file)) for file in model.files)
+        try:
+            self.host.fetcher().download_all(items, partials=place.partials, progress=on_progress)
+        except Unreachable as error:
+            raise self._explained(model, error) from error
+        for file in model.files:
+            place.link(file)
+        place.drop_partials()
+        return Path(place.snapshot)
+
+    def _wanted(self, model: HubModelLock, file: ModelFile, token: str | None) -> Wanted:
+        url = f"{self.endpoint}/{model.repository}/resolve/{model.commit}/{quote(file.path)}"
+        sha1 = None if file.sha256 else file.git_sha1
+        return Wanted(file.path, (Source(url, token),), size=file.size, sha256=file.sha256, git_sha1=sha1)
+
+    def _explained(self, model: HubModelLock, error: Unreachable) -> SetupError:
+        """A bare status means little: huggingface_hub knows what the hub said along with it."""
+        kind = kind_of_status(error.status)
+        if kind is None:
+            return error
+        try:
+            self._ask({"action": "probe", "repository": model.repository, "revision": model.commit,
+                       "path": model.files[0].path})  # fmt: skip
+        except SetupError as said:
+            if isinstance(said, Unreachable) and said.status is not None:
+                return said
+        answer = {"error": kind, "text": str(error), "status": error.status}
+        return hub_error(answer, self.endpoint, model.repository, model.commit)
+
+    def _ask(self, job: dict[str, Any]) -> dict[str, Any]:
         answers: list[dict[str, Any]] = []
 
         def listen(line: str) -> None:
             try:
-                answer = json.loads(line)
+                answers.append(json.loads(line))
             except ValueError:
                 return
-            if "progress" in answer and on_progress is not None:
-                on_progress(*answer["progress"])
-            elif "progress" not in answer:
-                answers.append(answer)
 
         secret = {"endpoint": self.endpoint, "cache": str(self.cache), "token": self._token()}
         done = self.host.programs.run(
             (sys.executable, "-I", "-m", "setup_llm_dev.host.hub_child"),
             environment=self._environment(),
-            timeout=_RESOLVE_SECONDS if job["action"] == "resolve" else _DAY,
+            timeout=_RESOLVE_SECONDS,
             stdin=json.dumps(job | secret).encode(),
             on_line=listen,
             tied=True,
         )
         if not answers:
             why = done.stderr.strip().splitlines()[-1:] or ["no answer"]
-            raise self._error({"error": "unreachable", "text": why[0]}, job)
+            answers.append({"error": "unreachable", "text": why[0]})
         if "error" in answers[-1]:
-            raise self._error(answers[-1], job)
+            raise hub_error(answers[-1], self.endpoint, job["repository"], job["revision"])
         return answers[-1]
 
     def _environment(self) -> dict[str, str]:
@@ -108,7 +133,6 @@ class Hub:
             "HF_HUB_DISABLE_TELEMETRY": "1",
             "HF_HUB_DISABLE_UPDATE_CHECK": "1",
             "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",
-            # A dead Xet back end costs minutes without falling back to HTTP (measured).
             "HF_HUB_DISABLE_XET": "1",
         }
         return passed | ours
@@ -121,54 +145,6 @@ class Hub:
             place = environment.get("HF_TOKEN_PATH") or str(self.cache.parent / "token")
             token = self.host.files.read_text(Path(place))
         return token.strip() or None if token else None
-
-    def _error(self, answer: dict[str, Any], job: dict[str, Any]) -> SetupError:
-        repository, url = job["repository"], f"{without_credentials(self.endpoint)}/{job['repository']}"
-        why = cleaned(str(answer["text"]))
-        match answer["error"]:
-            case "gated":
-                return Unreachable(
-                    message("{repository} is gated: its licence must be accepted first", repository=repository),
-                    url=url, status=answer.get("status"),
-                    hint=message("open {url} in a browser, accept, then set HF_TOKEN", url=url),
-                )  # fmt: skip
-            case "missing":
-                return Unreachable(
-                    message("the hub has no {repository}, or it is private", repository=repository),
-                    url=url, status=404,
-                    hint=message("check the name; for a private model set HF_TOKEN"),
-                )  # fmt: skip
-            case "revision":
-                return Unreachable(
-                    message("{repository} has no revision {revision}", repository=repository,
-                            revision=job["revision"]),
-                    url=url, status=404,
-                    hint=message("name a branch, a tag or a commit of that model"),
-                )  # fmt: skip
-            case "certificate":
-                from setup_llm_dev.host.fetch import untrusted  # here, since few need it and it brings all of HTTP
-
-                return untrusted(without_credentials(self.endpoint))
-            case "disk":
-                return SystemRefused(message("the model could not be written: {why}", why=why))
-            case "size":
-                return Corrupt(message("a file of {repository} is damaged: {why}", repository=repository,
-                                       why=why))  # fmt: skip
-        return Unreachable(
-            message("the hub can't be reached at {url}: {why}", url=without_credentials(self.endpoint),
-                    why=_in_words(why)),
-            url=url, status=answer.get("status"),
-            hint=message("check the network, or set HF_ENDPOINT to a mirror of the hub"),
-        )  # fmt: skip
-
-
-def _in_words(text: str) -> Message:
-    """The system's own words for a name that nobody knows differ by system and say little."""
-    if re.search(r"Name or service not known|name resolution|nodename nor servname|getaddrinfo failed", text):
-        return message("its name can't be resolved")
-    if "Connection refused" in text or "Errno 111" in text:
-        return message("nothing answers there")
-    return message("{text}", text=text)
 
 
 def wanted(path: str) -> bool:

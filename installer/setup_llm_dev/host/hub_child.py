@@ -5,8 +5,6 @@ import json
 import os
 import ssl
 import sys
-import threading
-import time
 from typing import Any
 
 
@@ -14,7 +12,7 @@ def main() -> None:
     use_system_certificates()
     job = json.load(sys.stdin)
     try:
-        answer = _resolve(job) if job["action"] == "resolve" else _download(job)
+        answer = _resolve(job) if job["action"] == "resolve" else _probe(job)
     except Exception as error:
         answer = _failure(error)
     _tell(answer)
@@ -29,6 +27,7 @@ def use_system_certificates() -> None:
 
 
 def _resolve(job: dict[str, Any]) -> dict[str, Any]:
+    """Commit and whole tree. One file is asked for, too: a gated repository shows its tree to everybody."""
     from huggingface_hub import HfApi
     from huggingface_hub.hf_api import RepoFile
 
@@ -40,79 +39,24 @@ def _resolve(job: dict[str, Any]) -> dict[str, Any]:
             "path": item.path,
             "size": item.size,
             "sha256": item.lfs.sha256 if item.lfs else None,
-            "git_sha1": None if item.lfs else item.blob_id,
+            "git_sha1": item.blob_id,
+            "xet_hash": item.xet_hash,
         }
         for item in tree
         if isinstance(item, RepoFile)
     ]
+    if files:
+        _probe(job | {"revision": info.sha, "path": files[0]["path"]})
     return {"commit": info.sha, "files": files}
 
 
-def _download(job: dict[str, Any]) -> dict[str, Any]:
-    from huggingface_hub import snapshot_download
+def _probe(job: dict[str, Any]) -> dict[str, Any]:
+    """Ask whether one file may be had, by the headers alone."""
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
-    folder = snapshot_download(
-        job["repository"],
-        revision=job["revision"],
-        allow_patterns=job["files"],
-        endpoint=job["endpoint"],
-        cache_dir=job["cache"],
-        token=job["token"] or False,
-        tqdm_class=_progress_class(),
-    )
-    return {"snapshot": str(folder)}
-
-
-def _progress_class() -> type:
-    from tqdm.auto import tqdm
-
-    counts = _Counts()
-
-    class Progress(tqdm):  # type: ignore[misc]  # tqdm brings no types
-        """Counts bytes over all files and draws nothing."""
-
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            self._bytes = kwargs.get("unit") == "B"
-            kwargs.pop("name", None)
-            kwargs["disable"] = False
-            kwargs["file"] = _Nowhere()
-            super().__init__(*args, **kwargs)
-
-        def update(self, n: float | None = 1) -> bool | None:
-            if self._bytes and n:
-                counts.add(id(self), int(n), int(self.total or 0))
-            return bool(super().update(n))
-
-    return Progress
-
-
-class _Nowhere:
-    def write(self, _text: str) -> int:
-        return 0
-
-    def flush(self) -> None:
-        pass
-
-
-class _Counts:
-    """Bytes done and expected, told at most ten times a second.
-
-    huggingface_hub draws the same bytes as one bar or as two (fetched, put together): the one that is ahead counts.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._done: dict[int, int] = {}
-        self._told = 0.0
-
-    def add(self, bar: int, count: int, total: int) -> None:
-        with self._lock:
-            self._done[bar] = self._done.get(bar, 0) + count
-            done = max(self._done.values())
-            if time.monotonic() - self._told < 0.1 and done < total:
-                return
-            self._told = time.monotonic()
-            _tell({"progress": [done, total]})
+    url = hf_hub_url(job["repository"], job["path"], revision=job["revision"], endpoint=job["endpoint"])
+    get_hf_file_metadata(url, token=job["token"] or False, timeout=20, endpoint=job["endpoint"])
+    return {"may": True}
 
 
 def _failure(error: Exception) -> dict[str, Any]:
@@ -133,6 +77,10 @@ def _failure(error: Exception) -> dict[str, Any]:
     for kind, name in kinds:
         if isinstance(error, kind):
             return {"error": name, "text": text, "status": status}
+    if status == 401 or (status == 403 and "token" in text.lower()):
+        return {"error": "token", "text": text, "status": status}
+    if status == 429:
+        return {"error": "rate", "text": text, "status": status}
     full = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)
     if isinstance(error, OSError) and (error.errno in full or error.filename is not None):
         return {"error": "disk", "text": text}

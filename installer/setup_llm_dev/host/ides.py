@@ -1,64 +1,115 @@
 """The PyCharms of a computer, by the product-info.json that each one carries."""
 
-import html
-import json
-import re
 from collections.abc import Iterator
 from pathlib import PurePath
 
-from setup_llm_dev.documents.machine import Ide, IdeInterpreter
-from setup_llm_dev.host.places import Places
+from setup_llm_dev.documents.jdk_table import FILE as TABLE
+from setup_llm_dev.documents.jdk_table import entries, local_path
+from setup_llm_dev.documents.machine import Ide, IdeInterpreter, Os
+from setup_llm_dev.documents.product_info import FILE, FOLDERS, ProductInfo, read_product_info
+from setup_llm_dev.documents.xml_text import Unreadable
+from setup_llm_dev.host.places import IdeFolder, IdeKind, Places
 from setup_llm_dev.host.world import Host
 
-_CODES = ("PY", "PC")  # unified and Professional; Community
-_DEPTH = 3  # Toolbox keeps apps/PyCharm-P/ch-0/233.13135
-_NAME = re.compile(r'<jdk\b[^>]*>\s*<name value="([^"]*)"')
+_DEPTH: dict[IdeKind, int] = {
+    "ours": 1,
+    "toolbox": 3,  # earlier ones keep apps/PyCharm-P/ch-0/233.13135, later ones apps/pycharm
+    "snap": 2,  # pycharm-community/current: the others are revisions of it that were or will be
+    "folder": 3,
+}
+_NAMES = ("pycharm", "jetbrains")
+_PROJECTS = "pycharmprojects"  # where the IDE makes projects, which may be many and large
+_SYSTEMS: dict[str, Os] = {"linux": "linux", "darwin": "macos", "win32": "windows"}
+_LAUNCHERS: dict[Os, tuple[str, ...]] = {
+    "linux": ("bin/pycharm", "bin/pycharm.sh"),
+    "macos": ("Contents/MacOS/pycharm",),
+    "windows": ("bin/pycharm64.exe",),
+}
 
 
 def find_ides(host: Host, places: Places) -> tuple[Ide, ...]:
     """Every installed PyCharm, each once."""
     found: dict[str, Ide] = {}
     for folder in places.ides:
-        for info, home in _product_infos(host, folder, _DEPTH):
-            ide = _ide(host, places, info, home)
+        for home, inside in _homes(host, folder, folder.path, _DEPTH[folder.kind]):
+            ide = _ide(host, places, home, inside, folder.kind)
             if ide is not None:
                 found.setdefault(str(host.files.resolve(home)), ide)
     return tuple(found.values())
 
 
-def _product_infos(host: Host, folder: PurePath, depth: int) -> Iterator[tuple[PurePath, PurePath]]:
-    """Pairs (product-info.json, home of the IDE) below `folder`, which may be such a home itself."""
-    for inside in (PurePath("product-info.json"), PurePath("Contents/Resources/product-info.json")):
-        if host.files.is_file(folder / inside):
-            yield folder / inside, folder
-            return
+def installed_ide(host: Host, places: Places, home: PurePath, kind: IdeKind) -> Ide | None:
+    """The PyCharm in a folder, None where there is none."""
+    inside = _inside(host, home)
+    return None if inside is None else _ide(host, places, home, inside, kind)
+
+
+def _homes(host: Host, folder: IdeFolder, path: PurePath, depth: int) -> Iterator[tuple[PurePath, str]]:
+    """Pairs (home of an IDE, folder of its product-info.json below that) below `path`, which may be one itself."""
+    inside = _inside(host, path)
+    if inside is not None:
+        yield path, inside
+        return
     if depth == 0:
         return
-    for name in host.files.list_dir(folder):
-        if depth == _DEPTH and "pycharm" not in name.lower():
-            continue
-        yield from _product_infos(host, folder / name, depth - 1)
+    for name in _worth_a_look(host, folder, path):
+        yield from _homes(host, folder, path / name, depth - 1)
 
 
-def _ide(host: Host, places: Places, path: PurePath, home: PurePath) -> Ide | None:
-    try:
-        info = json.loads(host.files.read_text(path) or "")
-    except ValueError:
+def _worth_a_look(host: Host, folder: IdeFolder, path: PurePath) -> Iterator[str]:
+    for name in host.files.list_dir(path):
+        low = name.lower()
+        if low.startswith("."):
+            continue  # what is being unpacked or removed beside ours, settings of old
+        if path != folder.path:
+            if folder.kind != "snap" or name == "current":
+                yield name
+        elif any(part in low for part in _NAMES) and low != _PROJECTS:
+            yield name
+
+
+def _inside(host: Host, home: PurePath) -> str | None:
+    """Reads rather than asks: a folder that we may not enter is none of ours, not an error."""
+    return next((inside for inside in FOLDERS if host.files.read_text(home / inside / FILE) is not None), None)
+
+
+def _ide(host: Host, places: Places, home: PurePath, inside: str, kind: IdeKind) -> Ide | None:
+    info = read_product_info(host.files.read_text(home / inside / FILE) or "", inside)
+    if info is None:
         return None
-    if not isinstance(info, dict) or info.get("productCode") not in _CODES:
-        return None
-    directory = info.get("dataDirectoryName")
-    settings = places.settings / str(directory) if directory else None
+    settings = places.settings / info.settings_name if info.settings_name else None
     return Ide(
-        name=str(info.get("name", "PyCharm")),
-        version=str(info.get("version", "")),
+        name=info.name,
+        version=info.version,
         home=str(home),
+        build=info.build,
+        launcher=_launcher(host, home, info),
+        kind=kind,
         settings=str(settings) if settings else None,
-        interpreters=_interpreter_names(host, settings) if settings else (),
+        interpreters=_interpreters(host, settings, home / inside.partition("/")[0]) if settings else (),
     )
 
 
-def _interpreter_names(host: Host, settings: PurePath) -> tuple[IdeInterpreter, ...]:
-    """Names in jdk.table.xml; read by pattern, because only the names matter and the file is the user's."""
-    table = host.files.read_text(settings / "options" / "jdk.table.xml") or ""
-    return tuple(IdeInterpreter(name=html.unescape(name)) for name in _NAME.findall(table))
+def _launcher(host: Host, home: PurePath, info: ProductInfo) -> str | None:
+    """As the IDE says, else one of the known names; only one that is there."""
+    os = _SYSTEMS[host.system.platform]
+    said = info.launch(os, host.system.machine)
+    candidates = (said.launcher if said else None, *_LAUNCHERS[os])
+    return next((path for path in candidates if path and host.files.exists(home / path)), None)
+
+
+def _interpreters(host: Host, settings: PurePath, application: PurePath) -> tuple[IdeInterpreter, ...]:
+    """What jdk.table.xml names; nothing where there is no table, or one that can't be read."""
+    try:
+        table = entries(host.files.read_bytes(settings / "options" / TABLE))
+    except (OSError, Unreadable):
+        return ()
+    return tuple(
+        IdeInterpreter(name=entry.name, home=_home(entry.home, application, host.home)) for entry in table if entry.name
+    )
+
+
+def _home(value: str | None, application: PurePath, user_home: PurePath) -> str | None:
+    """The program's path with the IDE's macros expanded; None for one on another machine (`ssh://…`)."""
+    path = local_path((value or "").replace("$APPLICATION_HOME_DIR$", str(application)), user_home)
+    return str(path) if path else None

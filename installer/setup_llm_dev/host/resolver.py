@@ -56,10 +56,20 @@ class Uv:
             raise _resolution_error(done)
         return out.read_text(encoding="utf-8")
 
-    def sync(self, pylock: PurePath, python: PurePath, on_line: Callable[[str], None] | None = None) -> None:
-        """Make the environment of `python` hold exactly what the lock names, each file checked by its hash."""
-        environment = Path(python).parent.parent
-        self._install("sync", pylock, ("--python", str(python)), environment, on_line)
+    def sync(
+        self,
+        pylock: PurePath,
+        python: PurePath,
+        on_line: Callable[[str], None] | None = None,
+        *,
+        offline: bool = False,
+    ) -> None:
+        """Make the environment of `python` hold exactly what the lock names, each file checked by its hash.
+
+        `offline`: from uv's cache alone, which fails where something is missing in it.
+        """
+        where = ("--python", str(python), *(("--offline",) if offline else ()))
+        self._install("sync", pylock, where, Path(python).parent.parent, on_line)
 
     def install_into(self, pylock: PurePath, folder: PurePath, python: PurePath) -> None:
         """Unpack the wheels of a lock into a plain folder."""

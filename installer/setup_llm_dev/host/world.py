@@ -14,6 +14,7 @@ from setup_llm_dev.host.files import Files
 from setup_llm_dev.host.run import Programs
 
 if TYPE_CHECKING:
+    from setup_llm_dev.host.configuration import Surroundings
     from setup_llm_dev.host.fetch import Fetcher
 
 
@@ -41,6 +42,7 @@ class Host:
     cancel: Cancel
     fetcher: "Callable[[], Fetcher]"  # made on first use: importing HTTP costs a tenth of a second
     system: System = field(default_factory=System)
+    turned: "Surroundings | None" = None  # what was configured, and the mirrors that this run turned to
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 

@@ -6,7 +6,7 @@ from pathlib import PurePath, PurePosixPath
 
 from setup_llm_dev.documents.layout import Layout
 from setup_llm_dev.documents.machine import Finding, Machine, Os
-from setup_llm_dev.host.places import Places
+from setup_llm_dev.host.places import IdeFolder, Places
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import message
 from setup_llm_dev.platforms.folders import APP, expanded, lay_out, overridden
@@ -65,14 +65,16 @@ def places(home: PurePath, environment: Mapping[str, str], data: PurePath) -> Pl
         nests=(expanded(home, uv) if uv else share / "uv" / "python", pyenv / "versions"),
         inside=PurePosixPath("bin"),
         ides=(
-            data / "ide",
-            share / "JetBrains" / "Toolbox" / "apps",
-            PurePosixPath("/opt"),
-            PurePosixPath("/snap"),
-            home,
-            home / "Applications",
+            IdeFolder(data / "ide", "ours"),
+            IdeFolder(share / "JetBrains" / "Toolbox" / "apps", "toolbox"),
+            IdeFolder(PurePosixPath("/opt")),
+            IdeFolder(PurePosixPath("/snap"), "snap"),
+            IdeFolder(home),
+            IdeFolder(home / "Applications"),
         ),
         settings=_xdg(home, environment, "CONFIG", ".config") / "JetBrains",
+        programs=home / ".local" / "bin",
+        applications=share / "applications",
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import PurePath, PurePosixPath
 
 from setup_llm_dev.documents.layout import Layout
 from setup_llm_dev.documents.machine import Finding, Machine, Os
-from setup_llm_dev.host.places import Places
+from setup_llm_dev.host.places import IdeFolder, Places
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import message
 from setup_llm_dev.platforms.folders import APP, expanded, lay_out, overridden
@@ -61,8 +61,14 @@ def places(home: PurePath, environment: Mapping[str, str], data: PurePath) -> Pl
         interpreters=(*(PurePosixPath(f) for f in folders), home / ".local" / "bin"),
         nests=(uv, pyenv / "versions", PurePosixPath("/Library/Frameworks/Python.framework/Versions")),
         inside=PurePosixPath("bin"),
-        ides=(data / "ide", PurePosixPath("/Applications"), home / "Applications"),
+        ides=(
+            IdeFolder(data / "ide", "ours"),
+            IdeFolder(PurePosixPath("/Applications")),
+            IdeFolder(home / "Applications"),
+        ),
         settings=home / "Library" / "Application Support" / "JetBrains",
+        programs=home / ".local" / "bin",
+        applications=home / "Applications",
     )
 
 

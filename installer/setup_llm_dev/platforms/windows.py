@@ -7,7 +7,7 @@ from pathlib import PurePath, PureWindowsPath
 
 from setup_llm_dev.documents.layout import Layout
 from setup_llm_dev.documents.machine import Machine, Os
-from setup_llm_dev.host.places import Places
+from setup_llm_dev.host.places import IdeFolder, Places
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.platforms.folders import APP, expanded, lay_out, overridden
 
@@ -67,8 +67,15 @@ def places(home: PurePath, environment: Mapping[str, str], data: PurePath) -> Pl
             expanded(home, pyenv) / "versions",
         ),
         inside=PureWindowsPath(),
-        ides=(data / "ide", local / "Programs", programs / "JetBrains"),
+        ides=(
+            IdeFolder(data / "ide", "ours"),
+            IdeFolder(local / "JetBrains" / "Toolbox" / "apps", "toolbox"),
+            IdeFolder(local / "Programs"),
+            IdeFolder(programs / "JetBrains"),
+        ),
         settings=roaming / "JetBrains",
+        programs=local / "Microsoft" / "WindowsApps",
+        applications=roaming / "Microsoft" / "Windows" / "Start Menu" / "Programs",
     )
 
 

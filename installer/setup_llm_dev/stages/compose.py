@@ -3,21 +3,20 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from setup_llm_dev.components.ide import IdeSide, all_ide_steps, git_step
 from setup_llm_dev.components.model import model_step
-from setup_llm_dev.components.pycharm import free_sdk_name
 from setup_llm_dev.components.python import Generation, python_steps
 from setup_llm_dev.components.resources import Resources
 from setup_llm_dev.components.smoke import smoke_steps
-from setup_llm_dev.components.workspace import link_step, project_step, workspace_steps
+from setup_llm_dev.components.workspace import link_step, workspace_steps
 from setup_llm_dev.documents.layout import Layout
 from setup_llm_dev.documents.lock import Gap, Lock
 from setup_llm_dev.documents.machine import Machine
 from setup_llm_dev.documents.recipe import Recipe
-from setup_llm_dev.messages import message
 from setup_llm_dev.steps.step import Step
 
 PARTS = ("python", "packages", "model", "datasets", "ide", "smoke")
-_PHASES = ("stage", "check", "switch")
+PHASES = ("stage", "check", "switch")
 
 
 @dataclass(frozen=True)
@@ -44,14 +43,19 @@ def compose(
     layout: Layout,
     generation: Generation,
     resources: Resources,
+    side: IdeSide | None = None,
     parts: frozenset[str] = frozenset(PARTS),
+    again: str = "setup-llm-dev apply",
 ) -> Plan:
-    """Everything is decided here: a step never asks which system or GPU it is on."""
-    steps = tuple(_steps(recipe, lock, pylock, machine, layout, generation, resources, parts))
-    ordered = tuple(sorted(steps, key=lambda step: _PHASES.index(step.phase)))
-    gaps = tuple(gap for gap in lock.gaps if gap.what in parts)
-    if "ide" in parts:
-        gaps += (_ide_gap(),)
+    """Everything is decided here: a step never asks which system or GPU it is on.
+
+    side: the IDE's, None where it is left out.
+    """
+    steps = tuple(_steps(recipe, lock, pylock, machine, layout, generation, resources, side, parts))
+    ordered = tuple(sorted(steps, key=lambda step: PHASES.index(step.phase)))
+    gaps = tuple(gap for gap in lock.gaps if gap.what in parts or (gap.what == "plugins" and "ide" in parts))
+    if side is not None and side.waits is not None:
+        gaps += (Gap(what="ide", why=side.waits, command=again),)  # PyCharm's own offer goes first
     return Plan(recipe, lock, layout, generation, ordered, gaps)
 
 
@@ -63,6 +67,7 @@ def _steps(
     layout: Layout,
     generation: Generation,
     resources: Resources,
+    side: IdeSide | None,
     parts: frozenset[str],
 ) -> Iterable[Step]:
     yield from python_steps(lock, pylock, layout, generation)
@@ -71,17 +76,7 @@ def _steps(
         if "smoke" in parts:
             yield from smoke_steps(recipe, lock, layout, machine, resources, layout.python_in(generation.folder))
     yield from workspace_steps(recipe, lock, pylock, layout, resources, parts)
-    if "ide" in parts:
-        taken = frozenset(known.name for ide in machine.ides for known in ide.interpreters)
-        name = free_sdk_name(python_version=generation.version, workspace=layout.workspace, taken=taken)
-        yield project_step(layout, name)
+    if side is not None:
+        yield from all_ide_steps(lock.ide, layout, machine, generation, side, optional=not recipe.ide.required)
+    yield git_step(layout, mapped=side is not None)
     yield link_step(layout, generation)
-
-
-def _ide_gap() -> Gap:
-    """Until PyCharm itself is installed by us; how to open the project stands among the next steps."""
-    return Gap(
-        what="ide",
-        why=message("this version prepares the project for PyCharm, but does not install PyCharm itself"),
-        url="https://www.jetbrains.com/pycharm/download/",
-    )

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from setup_llm_dev.documents.events import Applied, Began, Event, Failed, Progressed, Skipped, Started
 from setup_llm_dev.documents.journal import Receipt
-from setup_llm_dev.errors import Interrupted, SetupError
+from setup_llm_dev.errors import Interrupted, SetupError, Unreachable
 from setup_llm_dev.host.files import system_error
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
@@ -26,7 +26,8 @@ def execute(steps: Sequence[Step], host: Host, *, recipe: str, run: str, keep: K
     """Bring every step to «satisfied»: staging steps side by side, then checks, then switches, one by one.
 
     A step is skipped if it is satisfied; otherwise applied and then asked again, as its post-condition. The first
-    failure of a required step ends the run before anything is switched; a `Failed` event carries the error.
+    failure ends the run before anything is switched; a `Failed` event carries the error. Only that the host of an
+    optional step can't be reached is forgiven: what needs that step is left out, and all else goes on.
 
     `keep` writes down that a step begins, with what stood there before, and returns before the step changes anything;
     it is called from the lanes, one at a time.
@@ -154,15 +155,16 @@ class _Runner:
 
     def _fail(self, step: Step, began: float, error: BaseException) -> None:
         shown = _as_setup_error(step, error)
-        if not step.optional or isinstance(shown, Interrupted):
+        forgiven = step.optional and isinstance(shown, Unreachable)
+        if not forgiven:
             self.stopped = True
         with contextlib.suppress(SetupError, OSError):  # the failure itself is what counts
             if self._keep is not None:
                 with self._lock:
-                    self._keep(self._failed(step, began, shown), {})
-        self._events.put(self._failed(step, began, shown))
+                    self._keep(self._failed(step, began, shown, forgiven), {})
+        self._events.put(self._failed(step, began, shown, forgiven))
 
-    def _failed(self, step: Step, began: float, shown: SetupError) -> Failed:
+    def _failed(self, step: Step, began: float, shown: SetupError, forgiven: bool) -> Failed:
         return Failed(
             step=step.id,
             phase=step.phase,
@@ -170,6 +172,7 @@ class _Runner:
             text=shown.message,
             hint=shown.hint,
             exit_code=shown.exit_code,
+            forgiven=forgiven,
             error=shown,
             at=self._at(),
         )

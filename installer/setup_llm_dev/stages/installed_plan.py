@@ -11,7 +11,10 @@ from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import message
 from setup_llm_dev.stages.compose import PARTS, Plan, compose
 from setup_llm_dev.stages.generations import complete_generation
-from setup_llm_dev.stages.prepare import Options, machine_here, read_lock
+from setup_llm_dev.stages.here import machine_here
+from setup_llm_dev.stages.ide import ide_side
+from setup_llm_dev.stages.options import Options
+from setup_llm_dev.stages.stored_lock import read_lock
 
 
 def installed_plan(host: Host, recipe: Recipe, layout: Layout, options: Options) -> Plan:
@@ -30,10 +33,13 @@ def installed_plan(host: Host, recipe: Recipe, layout: Layout, options: Options)
             hint=message("run `{command}` to make it again", command=options.again),
         )
     parts = applied_parts(host, layout)
+    machine = machine_here(host, layout, options, interpreters=False)
+    side = ide_side(host, lock.ide, layout, machine, generation.version) if "ide" in parts else None
     return compose(
         recipe, lock, host.files.read_text(layout.workspace / lock.packages.pylock) or "",
-        machine=machine_here(host, layout, options, interpreters=False), layout=layout, generation=generation,
-        resources=read_resources(recipe.smoke.task, data="datasets" in parts), parts=parts,
+        machine=machine, layout=layout, generation=generation,
+        resources=read_resources(recipe.smoke.task, data="datasets" in parts), side=side, parts=parts,
+        again=options.again,
     )  # fmt: skip
 
 

@@ -5,21 +5,19 @@ from typing import Any
 
 from setup_llm_dev.documents.choices import Build, Choices
 from setup_llm_dev.documents.layout import Layout
+from setup_llm_dev.documents.lock import ArchiveIdeLock
 from setup_llm_dev.documents.machine import Machine
 from setup_llm_dev.documents.plan import Phase, PlanDocument, PlannedStep, PlannedTorch
 from setup_llm_dev.documents.recipe import Recipe
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
-from setup_llm_dev.stages.prepare import (
-    Options,
-    Prepared,
-    choices_for,
-    machine_here,
-    made_for_other_pythons,
-    prepare,
-    stored_lock,
-)
+from setup_llm_dev.stages.compose import PHASES
+from setup_llm_dev.stages.diffs import diffs
+from setup_llm_dev.stages.here import choices_for, machine_here
+from setup_llm_dev.stages.options import Options
+from setup_llm_dev.stages.prepare import Prepared, prepare
 from setup_llm_dev.stages.space import disk_needs
+from setup_llm_dev.stages.stored_lock import made_for_other_pythons, stored_lock
 from setup_llm_dev.steps.step import Satisfied, Unsatisfied
 
 Say = Callable[[Message], None]
@@ -71,6 +69,7 @@ def pinned_outline(host: Host, recipe: Recipe, layout: Layout, options: Options,
         disk_bytes=None if None in needs else sum(size for size in needs if size),
         workspace=str(layout.workspace),
         data=str(layout.data),
+        diffs=diffs(host, prepared.plan.steps),
     )
 
 
@@ -110,6 +109,10 @@ def _download(prepared: Prepared) -> int | None:
         if lock.model.size is None:
             return None
         total += lock.model.size
+    if isinstance(prepared.statuses.get("ide"), Unsatisfied) and isinstance(lock.ide, ArchiveIdeLock):
+        if lock.ide.size is None:
+            return None
+        total += lock.ide.size
     return total
 
 
@@ -131,9 +134,15 @@ def _sketch(recipe: Recipe, options: Options) -> list[PlannedStep]:
         rows.append(("smoke", "smoke", "check", summary))
     rows.append(("workspace", "write", "switch", message("make the project folder")))
     if "ide" in options.parts:
-        rows.append(("ide-project", "write", "switch", message("prepare the project for PyCharm")))
+        rows += [
+            ("ide", "ide", "stage", message("install PyCharm, unless one that fits is here")),
+            ("ide-interpreter", "interpreter", "switch", message("tell PyCharm about the interpreter")),
+            ("ide-project", "ide-project", "switch", message("prepare the project for PyCharm")),
+        ]
+    rows.append(("git", "git", "switch", message("put the project under version control (git)")))
     rows.append(("link", "link", "switch", message("switch the project to the new environment")))
+    order = {phase: place for place, phase in enumerate(PHASES)}
     return [
         PlannedStep(id=name, kind=kind, phase=phase, optional=False, summary=summary)
-        for name, kind, phase, summary in rows
+        for name, kind, phase, summary in sorted(rows, key=lambda row: order[row[2]])
     ]

@@ -6,6 +6,7 @@ import msgspec
 
 from setup_llm_dev.documents.lock import Gap, ModelLock, PackageModelLock
 from setup_llm_dev.documents.machine import Interpreter
+from setup_llm_dev.documents.pylock import LockedWheel
 from setup_llm_dev.documents.recipe import ModelWish
 from setup_llm_dev.errors import Corrupt, Unreachable
 from setup_llm_dev.host.configuration import Surroundings
@@ -16,7 +17,7 @@ from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import message
 from setup_llm_dev.stages.hashes import complete
 from setup_llm_dev.stages.project import TorchSource, model_project_text
-from setup_llm_dev.stages.pylock import LockedWheel, read_pylock
+from setup_llm_dev.stages.pylock import read_pylock
 from setup_llm_dev.stages.request import Request
 
 

@@ -1,69 +1,48 @@
 """prepare: everything before the first change: lock or pin, compose, and ask every step whether it is satisfied."""
 
-import hashlib
-import json
-import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-import msgspec
-
-from setup_llm_dev.components.python import Generation, own_pylock
+from setup_llm_dev.components.python import Generation
 from setup_llm_dev.components.resources import Resources, read_resources
 from setup_llm_dev.components.workspace import link_step
-from setup_llm_dev.documents.choices import Choices
-from setup_llm_dev.documents.codec import from_stored, to_json
+from setup_llm_dev.documents.catalog import ModelCatalog
 from setup_llm_dev.documents.layout import Layout
 from setup_llm_dev.documents.lock import Lock
 from setup_llm_dev.documents.machine import Interpreter, Machine
 from setup_llm_dev.documents.recipe import Recipe, digest
-from setup_llm_dev.errors import Refused, UsageError
+from setup_llm_dev.errors import Refused
 from setup_llm_dev.host.configuration import Surroundings, read_surroundings
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
-from setup_llm_dev.stages.compose import PARTS, Plan, compose
-from setup_llm_dev.stages.detect import detect
-from setup_llm_dev.stages.elsewhere import for_other_pythons, from_elsewhere, refuse_other_machine
+from setup_llm_dev.stages.compose import Plan, compose
+from setup_llm_dev.stages.elsewhere import refuse_other_machine
 from setup_llm_dev.stages.generations import complete_generation, fresh_generation
+from setup_llm_dev.stages.here import catalogue, choices_for, machine_here, no_build
+from setup_llm_dev.stages.ide import ide_side, settled
+from setup_llm_dev.stages.options import Options
+from setup_llm_dev.stages.request import Request
 from setup_llm_dev.stages.required import refuse_gaps
 from setup_llm_dev.stages.space import refuse_full_disk
+from setup_llm_dev.stages.stored_lock import made_for_other_pythons, stored_lock
+from setup_llm_dev.stages.turn import turned, turned_to_pin
 from setup_llm_dev.steps.environment import COMPLETE
+from setup_llm_dev.steps.git import git_note
+from setup_llm_dev.steps.interpreter import ConfigureInterpreter
 from setup_llm_dev.steps.step import Satisfied, Unsatisfied
-
-if TYPE_CHECKING:
-    from setup_llm_dev.documents.catalog import Catalog
 
 Status = Satisfied | Unsatisfied
 
 
 @dataclass(frozen=True)
-class Options:
-    """What the command line says beyond the recipe."""
-
-    torch: str | None = None
-    python: PurePath | None = None
-    upgrade: bool = False
-    parts: frozenset[str] = frozenset(PARTS)
-    require: frozenset[str] = frozenset()
-    machine: Machine | None = None  # instead of this one
-    assume: str | None = None
-    again: str = "setup-llm-dev apply"  # the command line that applies the same recipe to the same folders
-
-    @property
-    def digest(self) -> str:
-        """Of what would change the lock; a lock made with other options is no answer to these."""
-        words = [self.torch, str(self.python) if self.python else None, self.assume]
-        if self.machine is not None:
-            words.append(to_json(self.machine).decode())
-        return hashlib.sha256(json.dumps(words).encode()).hexdigest()[:16]
-
-
-@dataclass(frozen=True)
 class Prepared:
-    """A plan with the answer of every step, and what is worth saying about how it came to be."""
+    """A plan with the answer of every step, and what is worth saying about how it came to be.
 
+    host: the one to carry it out on, which knows the mirrors that were turned to.
+    """
+
+    host: Host
     plan: Plan
     machine: Machine
     statuses: dict[str, Status]
@@ -80,142 +59,88 @@ def prepare(host: Host, recipe: Recipe, layout: Layout, options: Options, say: C
     link_step(layout, Generation(layout.environments, layout.data, "")).refuse_foreign(host)
     if options.machine is not None:
         refuse_other_machine(host, options.machine, interpreters=options.python is None)
-    surroundings = read_surroundings(host, layout.config)
     resources = read_resources(recipe.smoke.task, data="datasets" in options.parts)
     stored = None if options.upgrade else stored_lock(host, layout, recipe, options, say)
     if stored is not None and made_for_other_pythons(host, layout, stored[0], options, say):
         stored = None
+    base = _Base(host, recipe, layout, options, say)
     if stored is None:
-        lock, pylock, machine, interpreter = _pin_now(host, recipe, layout, options, surroundings, say)
-        generation = complete_generation(host, layout, lock) or fresh_generation(
-            host, layout, lock, interpreter, lock.python.version
-        )
+        draft, generation = _pinned_now(base, resources)
     else:
-        lock, pylock = stored
-        machine = machine_here(host, layout, options, interpreters=False)
-        generation = complete_generation(host, layout, lock) or _anew(host, layout, lock, options)
-    draft = _Draft(host, recipe, lock, pylock, layout, machine, resources, options)
+        draft, generation = _from_lock(base, resources, *stored)
     plan, statuses, notes = _composed(draft, generation)
+    host = draft.base.host
+    if stored is not None:
+        host = turned(host, layout, plan, statuses, say)
     refuse_gaps(plan, options.require)
     refuse_full_disk(host, plan, statuses)
-    return Prepared(plan, machine, statuses, (*surroundings.used, *notes), stored is None)
-
-
-def stored_lock(
-    host: Host, layout: Layout, recipe: Recipe, options: Options, say: Callable[[Message], None]
-) -> tuple[Lock, str] | None:
-    """The workspace's lock and its pylock, if they answer this recipe, these options and this platform.
-
-    Says so where only the platform is another. Raises UsageError (2) if damaged.
-    """
-    text = host.files.read_text(layout.lock_file)
-    if text is None:
-        return None
-    lock = read_lock(text, layout.lock_file)
-    if (lock.recipe_digest, lock.request_digest) != (digest(recipe), options.digest):
-        return None
-    if lock.model is None and recipe.model is not None and "model" in options.parts:
-        return None  # made when the model was left out
-    if (why := from_elsewhere(host, lock)) is not None:
-        say(why)
-        return None
-    # A run that was killed between the two files, or a hand that changed one: ours is the same as it was then.
-    for place in (layout.workspace / lock.packages.pylock, own_pylock(layout, lock)):
-        pylock = host.files.read_text(place)
-        if pylock is not None and hashlib.sha256(pylock.encode()).hexdigest() == lock.packages.sha256:
-            return lock, pylock
-    raise UsageError(
-        message("{file} is not the file that the lock names", file=str(layout.workspace / lock.packages.pylock)),
-        hint=message("put the right file back, or make a new lock with --upgrade"),
-    )
-
-
-def read_lock(text: str, path: PurePath) -> Lock:
-    """Raises UsageError (2) naming file and place; a lock is never read «as far as it goes»."""
-    try:
-        return from_stored(tomllib.loads(text), Lock)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError, KeyError) as error:
-        raise UsageError(
-            message("{file}: {why}", file=str(path), why=str(error)),
-            hint=message("make a new lock with --upgrade"),
-        ) from error
-
-
-def machine_here(host: Host, layout: Layout, options: Options, *, interpreters: bool) -> Machine:
-    """This machine, or the one that the options put in its place."""
-    machine = options.machine or detect(
-        host, data=layout.data, interpreters=interpreters and options.python is None, ides=interpreters
-    )
-    if interpreters and options.python is not None:
-        named = _named_interpreter(host, options.python, machine.arch)
-        machine = msgspec.structs.replace(machine, interpreters=(named,))
-    if options.assume:
-        from setup_llm_dev.stages.assume import assume
-
-        machine = assume(machine, options.assume)
-    return machine
-
-
-def catalogue() -> "Catalog":
-    """The one that ships with us."""
-    from setup_llm_dev.documents.catalog import read_catalog
-    from setup_llm_dev.documents.manifests import manifests_folder
-
-    return read_catalog(manifests_folder() / "catalog")
-
-
-def choices_for(recipe: Recipe, machine: Machine, options: Options, catalog: "Catalog | None" = None) -> Choices:
-    """`choose`, by default on the catalogue that ships with us."""
-    from setup_llm_dev.stages.choose import choose
-
-    return choose(machine, recipe, catalog or catalogue(), variant=options.torch)
-
-
-def no_build(choices: Choices) -> Refused:
-    """Every reason, one a line."""
-    first = choices.refusals[0] if choices.refusals else None
-    reasons = "\n".join(f"  {r.candidate}: {r.reason}" for r in choices.refusals)
-    return Refused(
-        message("no build of PyTorch fits this machine:\n{reasons}", reasons=reasons),
-        hint=first.hint if first else message("see `setup-llm-dev detect`"),
-    )
+    _refuse_open_ide(host, plan, statuses)
+    said = (*read_surroundings(host, layout.config).used, *notes, *_of_git(host, layout))
+    return Prepared(host, plan, draft.machine, statuses, said, stored is None)
 
 
 # the steps of prepare -------------------------------------------------------------------------------------
 
 
-def _pin_now(
-    host: Host, recipe: Recipe, layout: Layout, options: Options, surroundings: Surroundings,
-    say: Callable[[Message], None],
-) -> tuple[Lock, str, Machine, PurePath]:  # fmt: skip
-    from setup_llm_dev.stages.pin import pin
-    from setup_llm_dev.stages.request import Request
+@dataclass(frozen=True)
+class _Base:
+    """What every step of prepare has to do with."""
 
-    say(message("looking at this machine"))
-    machine = machine_here(host, layout, options, interpreters=True)
+    host: Host
+    recipe: Recipe
+    layout: Layout
+    options: Options
+    say: Callable[[Message], None]
+
+    def request(self, machine: Machine, surroundings: Surroundings, models: ModelCatalog) -> Request:
+        options = self.options
+        return Request(
+            host=self.host, machine=machine, recipe=self.recipe, recipe_digest=digest(self.recipe),
+            request_digest=options.digest, layout=self.layout, surroundings=surroundings, say=self.say,
+            again=options.again, models=models, with_model="model" in options.parts, with_ide="ide" in options.parts,
+            newest_ide=options.upgrade and all(ide.kind == "ours" for ide in machine.ides),
+            ide_archive=options.pycharm_archive, ide_sha256=options.pycharm_sha256,
+        )  # fmt: skip
+
+
+def _pinned_now(base: _Base, resources: Resources) -> tuple["_Draft", Generation]:
+    from setup_llm_dev.stages.pin import pin
+
+    base.say(message("looking at this machine"))
+    machine = machine_here(base.host, base.layout, base.options, interpreters=True)
     catalog = catalogue()
-    choices = choices_for(recipe, machine, options, catalog)
+    choices = choices_for(base.recipe, machine, base.options, catalog)
     if not choices.builds:
         raise no_build(choices)
-    request = Request(
-        host=host, machine=machine, recipe=recipe, recipe_digest=digest(recipe), request_digest=options.digest,
-        layout=layout, surroundings=surroundings, say=say, again=options.again, models=catalog.models,
-        with_model="model" in options.parts,
-    )  # fmt: skip
-    pinned = pin(request, choices)
-    return pinned.lock, pinned.pylock, machine, pinned.interpreter
+    base = replace(base, host=turned_to_pin(base.host, base.layout, base.recipe, choices, base.options, base.say))
+    surroundings = read_surroundings(base.host, base.layout.config)
+    pinned = pin(base.request(machine, surroundings, catalog.models), choices)
+    lock = pinned.lock
+    generation = complete_generation(base.host, base.layout, lock) or fresh_generation(
+        base.host, base.layout, lock, pinned.interpreter, lock.python.version
+    )
+    return _Draft(base, lock, pinned.pylock, machine, resources), generation
 
 
-def made_for_other_pythons(
-    host: Host, layout: Layout, lock: Lock, options: Options, say: Callable[[Message], None]
-) -> bool:
-    """Asked only where the lock has no environment yet: one that is here proves that a Python fitted."""
-    if complete_generation(host, layout, lock) is not None:
-        return False
-    why = for_other_pythons(machine_here(host, layout, options, interpreters=True), lock)
-    if why is not None:
-        say(why)
-    return why is not None
+def _from_lock(base: _Base, resources: Resources, lock: Lock, pylock: str) -> tuple["_Draft", Generation]:
+    """The lock as it is, but for an IDE that was not to be had when it was made, or that is gone since."""
+    machine = machine_here(base.host, base.layout, base.options, interpreters=False)
+    surroundings = read_surroundings(base.host, base.layout.config)
+    lock = settled(base.request(machine, surroundings, catalogue().models), lock, base.options)
+    generation = complete_generation(base.host, base.layout, lock) or _anew(base.host, base.layout, lock, base.options)
+    return _Draft(base, lock, pylock, machine, resources), generation
+
+
+def _of_git(host: Host, layout: Layout) -> tuple[Message, ...]:
+    note = git_note(host, layout.workspace)
+    return () if note is None else (note,)
+
+
+def _refuse_open_ide(host: Host, plan: Plan, statuses: dict[str, Status]) -> None:
+    """Before anything long begins: Busy (7) while PyCharm runs, Refused (3) for a table that we leave alone."""
+    step = plan.step("ide-interpreter")
+    if isinstance(step, ConfigureInterpreter) and isinstance(statuses[step.id], Unsatisfied):
+        step.refuse_early(host)
 
 
 def _anew(host: Host, layout: Layout, lock: Lock, options: Options) -> Generation:
@@ -238,54 +163,46 @@ def _fits(interpreter: Interpreter, lock: Lock) -> bool:
 
 @dataclass(frozen=True)
 class _Draft:
-    host: Host
-    recipe: Recipe
+    base: _Base
     lock: Lock
     pylock: str
-    layout: Layout
     machine: Machine
     resources: Resources
-    options: Options
 
     def plan(self, generation: Generation) -> Plan:
+        base = self.base
+        with_ide = "ide" in base.options.parts
+        side = ide_side(base.host, self.lock.ide, base.layout, self.machine, generation.version) if with_ide else None
         return compose(
-            self.recipe, self.lock, self.pylock, machine=self.machine, layout=self.layout, generation=generation,
-            resources=self.resources, parts=self.options.parts,
+            base.recipe, self.lock, self.pylock, machine=self.machine, layout=base.layout, generation=generation,
+            resources=self.resources, side=side, parts=base.options.parts, again=base.options.again,
         )  # fmt: skip
 
 
 def _composed(draft: _Draft, generation: Generation) -> tuple[Plan, dict[str, Status], tuple[Message, ...]]:
     """The plan on that generation; if its files have drifted, on a fresh one, since a live one is never mended."""
+    host = draft.base.host
     plan = draft.plan(generation)
-    statuses = {step.id: step.check(draft.host) for step in plan.steps}
+    statuses = {step.id: step.check(host) for step in plan.steps}
     drift = next((s for s in (statuses["environment"], statuses["packages"]) if isinstance(s, Unsatisfied)), None)
-    if drift is None or not draft.host.files.exists(generation.folder / COMPLETE):
+    if drift is None or not host.files.exists(generation.folder / COMPLETE):
         return plan, statuses, ()
     notes = [message("the environment has drifted and is made anew: {why}", why=drift.why)]
-    if added := _added(draft.host, generation):
+    if added := _added(host, generation):
         notes.append(message("packages that you added by hand are not in the new environment: {names}", names=added))
-    fresh = _remade(draft, generation)
-    plan = draft.plan(fresh)
-    return plan, {step.id: step.check(draft.host) for step in plan.steps}, tuple(notes)
+    plan = draft.plan(_remade(draft, generation))
+    return plan, {step.id: step.check(host) for step in plan.steps}, tuple(notes)
 
 
 def _remade(draft: _Draft, old: Generation) -> Generation:
     """With the Python of the old one, if that is still there."""
-    if draft.host.files.is_file(old.interpreter):
-        return fresh_generation(draft.host, draft.layout, draft.lock, old.interpreter, old.version)
-    return _anew(draft.host, draft.layout, draft.lock, draft.options)
+    base = draft.base
+    if base.host.files.is_file(old.interpreter):
+        return fresh_generation(base.host, base.layout, draft.lock, old.interpreter, old.version)
+    return _anew(base.host, base.layout, draft.lock, base.options)
 
 
 def _added(host: Host, generation: Generation) -> str:
     from setup_llm_dev.steps.packages import added_by_hand
 
     return ", ".join(added_by_hand(host, generation.folder))
-
-
-def _named_interpreter(host: Host, path: PurePath, arch: str) -> Interpreter:
-    from setup_llm_dev.host.interpreters import ask_interpreter
-
-    interpreter = ask_interpreter(host, path, arch)
-    if interpreter.problem is not None:
-        raise Refused(message("{python} can't be used: {why}", python=str(path), why=interpreter.problem))
-    return interpreter

@@ -16,18 +16,21 @@ _SECONDS = 0.25
 def reachable_again(host: Host, plan: Plan) -> tuple[Message, ...]:
     """A sentence for each locked gap whose host takes connections again; the lock stays as it is until --upgrade."""
     gaps = [gap for gap in plan.lock.gaps if gap.url and gap in plan.gaps]
-    if not gaps or has_proxy(host.environment):
-        return ()  # behind a proxy only a whole request would tell, and that is not short
+    if not gaps:
+        return ()
     with ThreadPoolExecutor(len(gaps)) as pool:
-        answers = list(pool.map(_answers, gaps))
+        told = list(pool.map(lambda gap: answers(host, gap), gaps))
     return tuple(
         message("the host of “{what}” answers again: {command}", what=gap.what, command=gap.command or "--upgrade")
-        for gap, answer in zip(gaps, answers, strict=True)
+        for gap, answer in zip(gaps, told, strict=True)
         if answer
     )
 
 
-def _answers(gap: Gap) -> bool:
+def answers(host: Host, gap: Gap) -> bool:
+    """Whether the host of a gap takes connections; False behind a proxy, where only a whole request would tell."""
+    if has_proxy(host.environment):
+        return False
     parts = urlsplit(gap.url or "")
     port = parts.port or (80 if parts.scheme == "http" else 443)
     try:

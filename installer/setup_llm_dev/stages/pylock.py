@@ -1,30 +1,14 @@
 """What a PEP 751 lock says about bytes: names, hashes, sizes."""
 
-import tomllib
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from packaging.pylock import Pylock, PylockValidationError
-
-from setup_llm_dev.errors import UsageError
+from setup_llm_dev.documents.pylock import LockedWheel, locked_wheels
 from setup_llm_dev.host.simple_index import local_folder
 from setup_llm_dev.host.world import Host
-from setup_llm_dev.messages import message
 
 _UNPACKED_TIMES = 4  # measured: 250 MB of wheels become 906 MB
-
-
-@dataclass(frozen=True)
-class LockedWheel:
-    """The first wheel of a package: one machine, one Python, so there is one that counts."""
-
-    name: str
-    version: str
-    url: str
-    sha256: str
-    size: int | None
 
 
 @dataclass(frozen=True)
@@ -50,29 +34,6 @@ def read_pylock(text: str, host: Host) -> PylockFacts:
         sum(s for s in sizes if s) if all(s is not None for s in sizes) else None,
         sum(u for u in unpacked if u) if all(u is not None for u in unpacked) else None,
     )
-
-
-def locked_wheels(text: str) -> tuple[LockedWheel, ...]:
-    """Every package with its wheel; a package without wheel or sha256 is an error."""
-    try:
-        lock = Pylock.from_dict(tomllib.loads(text))
-    except (tomllib.TOMLDecodeError, PylockValidationError) as error:
-        raise UsageError(
-            message("the lock of the packages can't be read: {why}", why=str(error)),
-            hint=message("make a new one with --upgrade"),
-        ) from error
-    return tuple(_wheel(package) for package in lock.packages)
-
-
-def _wheel(package: Any) -> LockedWheel:
-    wheel = package.wheels[0] if package.wheels else None
-    if wheel is None or "sha256" not in wheel.hashes:
-        raise UsageError(
-            message("the lock has no wheel with a sha256 for {package}", package=str(package.name)),
-            hint=message("make a new one with --upgrade"),
-        )
-    url = wheel.url or wheel.path or ""
-    return LockedWheel(str(package.name), str(package.version), url, wheel.hashes["sha256"], wheel.size)
 
 
 def _sized(wheels: tuple[LockedWheel, ...], host: Host) -> list[LockedWheel]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from setup_llm_dev.documents.catalog import ModelCatalog
 from setup_llm_dev.documents.layout import Layout
@@ -28,4 +29,8 @@ class Request:
     say: Say
     models: ModelCatalog
     with_model: bool = True
+    with_ide: bool = True
+    newest_ide: bool = False  # --upgrade: an installed PyCharm is no answer to `latest`
+    ide_archive: PurePath | None = None
+    ide_sha256: str | None = None
     again: str = "setup-llm-dev apply"

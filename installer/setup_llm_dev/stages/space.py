@@ -3,7 +3,7 @@
 from pathlib import Path, PurePath
 
 from setup_llm_dev.documents.layout import Layout
-from setup_llm_dev.documents.lock import ModelLock, PackageModelLock
+from setup_llm_dev.documents.lock import ArchiveIdeLock, ModelLock, PackageModelLock
 from setup_llm_dev.errors import SystemRefused
 from setup_llm_dev.host.configuration import Surroundings
 from setup_llm_dev.host.resolver import Uv
@@ -13,6 +13,7 @@ from setup_llm_dev.stages.compose import Plan
 from setup_llm_dev.steps.step import Satisfied, Unsatisfied
 
 _GIB = 1 << 30
+_UNPACKED_TIMES = 3  # of an IDE: 1.1 GB become about 3
 Status = Satisfied | Unsatisfied
 
 
@@ -46,6 +47,10 @@ def disk_needs(host: Host, plan: Plan, statuses: dict[str, Status]) -> tuple[tup
     model = plan.lock.model
     if isinstance(statuses.get("model"), Unsatisfied) and model is not None:
         needs += [(place, model.size) for place in _places_of_model(plan.layout, model, cache)]
+    ide = plan.lock.ide
+    if isinstance(statuses.get("ide"), Unsatisfied) and isinstance(ide, ArchiveIdeLock):
+        unpacked = ide.size and ide.size * _UNPACKED_TIMES
+        needs += [(plan.layout.store, ide.size), (plan.layout.ides, unpacked)]
     return tuple(needs)
 
 

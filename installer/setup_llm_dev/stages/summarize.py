@@ -6,7 +6,9 @@ from typing import Any
 from setup_llm_dev.components.pycharm import how_to_open
 from setup_llm_dev.documents.causes import CAUSES
 from setup_llm_dev.documents.events import Applied, Event, Failed, Skipped
+from setup_llm_dev.documents.lock import Gap
 from setup_llm_dev.documents.report import Check, Report, StepOutcome, Verdict
+from setup_llm_dev.errors import Unreachable
 from setup_llm_dev.messages import Message, message
 from setup_llm_dev.stages.compose import Plan
 
@@ -23,12 +25,13 @@ def summarize(
 ) -> Report:
     """`proof` is the smoke's result, of this run or remembered, passed or not."""
     outcomes = tuple(_outcomes(plan, events))
-    failed = [event for event in events if isinstance(event, Failed)]
+    failed = [event for event in events if isinstance(event, Failed) and not event.forgiven]
+    gaps = (*plan.gaps, *_forgiven(plan, events))
     proof = proof or {}
     return Report(
-        verdict=_verdict(plan, failed, proof),
+        verdict=_verdict(plan, failed, proof, gaps),
         recipe=plan.recipe.name,
-        gaps=plan.gaps,
+        gaps=gaps,
         notes=(*notes, *plan.lock.torch.skipped),
         steps=outcomes,
         checks=tuple(read_check(check) for check in proof.get("checks", ())),
@@ -85,10 +88,18 @@ def _job(plan: Plan) -> tuple[tuple[str, Any], ...]:
     return getattr(step, "job", ())
 
 
-def _verdict(plan: Plan, failed: list[Failed], proof: Mapping[str, Any]) -> Verdict:
+def _forgiven(plan: Plan, events: Sequence[Event]) -> Iterable[Gap]:
+    """What an optional step could not get; the same command tries it again."""
+    for event in events:
+        if isinstance(event, Failed) and event.forgiven:
+            url = event.error.url if isinstance(event.error, Unreachable) else None
+            yield Gap(what=event.step, why=event.text, url=url, command=f"setup-llm-dev apply {plan.recipe.name}")
+
+
+def _verdict(plan: Plan, failed: list[Failed], proof: Mapping[str, Any], gaps: tuple[Gap, ...]) -> Verdict:
     if failed or (plan.step("smoke") is not None and proof.get("verdict") != "pass"):
         return "fail"
-    return "partial" if plan.gaps else "pass"
+    return "partial" if gaps else "pass"
 
 
 def _outcomes(plan: Plan, events: Sequence[Event]) -> Iterable[StepOutcome]:
@@ -148,7 +159,9 @@ def _next(plan: Plan, failed: list[Failed]) -> Iterable[Message]:
     yield message("go on: cd {folder}", folder=str(plan.layout.workspace))
     yield message("train: {python} train.py", python=str(python.relative_to(plan.layout.workspace)))
     yield message("try a sentence: {python} predict.py", python=str(python.relative_to(plan.layout.workspace)))
-    if plan.step("ide-project") is not None:
+    if plan.step("ide-interpreter") is not None:
+        yield message("open {folder} in PyCharm: it knows the interpreter", folder=str(plan.layout.workspace))
+    elif plan.step("ide-project") is not None:
         yield how_to_open(plan.layout)
 
 

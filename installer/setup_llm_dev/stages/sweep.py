@@ -9,6 +9,7 @@ from setup_llm_dev.host.files import drop_temporary
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.stages.generations import in_use
 from setup_llm_dev.steps.environment import read_marker
+from setup_llm_dev.steps.ide_tree import sweep_ides
 
 
 def sweep(host: Host, layout: Layout) -> None:
@@ -20,6 +21,7 @@ def sweep(host: Host, layout: Layout) -> None:
         for name in host.files.list_dir(folder):
             if name.startswith(".") and name.endswith((".removed", ".tmp", ".new")):
                 _remove(host, folder / name)
+    sweep_ides(host, layout.ides, layout.store)
     used = in_use(host, layout)
     for recipe in _recipes(host, layout):
         for name in host.files.list_dir(recipe):
@@ -32,10 +34,18 @@ def tidy(host: Host, layout: Layout) -> None:
     """After an undo: folders of ours that are empty now, and the place of projects if none is left in it."""
     sweep(host, layout)
     for folder in (*_recipes(host, layout), layout.environments, layout.models, layout.proofs, layout.data / "locks",
-                   layout.data / "programs", layout.scratch):  # fmt: skip
+                   layout.data / "programs", layout.scratch, layout.ides, layout.backups,
+                   *_store_folders(host, layout.store)):  # fmt: skip
         host.files.remove_empty_dir(folder)
     if layout.workspace.parent == host.home / "llm-dev":
         host.files.remove_empty_dir(layout.workspace.parent)
+
+
+def _store_folders(host: Host, store: PurePath) -> tuple[PurePath, ...]:
+    """Of three levels, the innermost first."""
+    groups = tuple(store / name for name in host.files.list_dir(store))
+    shelves = tuple(group / name for group in groups for name in host.files.list_dir(group))
+    return (*shelves, *groups, store)
 
 
 def _recipes(host: Host, layout: Layout) -> tuple[PurePath, ...]:

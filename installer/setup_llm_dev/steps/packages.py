@@ -11,8 +11,9 @@ import msgspec
 
 from setup_llm_dev.documents.journal import Receipt
 from setup_llm_dev.documents.plan import Phase
-from setup_llm_dev.errors import Corrupt
+from setup_llm_dev.errors import Corrupt, SetupError
 from setup_llm_dev.host.configuration import read_surroundings
+from setup_llm_dev.host.files import temporary
 from setup_llm_dev.host.installed import (
     Difference,
     InstalledFile,
@@ -24,6 +25,7 @@ from setup_llm_dev.host.installed import (
 from setup_llm_dev.host.resolver import Uv
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
+from setup_llm_dev.steps import large_wheels
 from setup_llm_dev.steps.environment import COMPLETE, read_marker
 from setup_llm_dev.steps.step import Progress, Satisfied, Unsatisfied
 
@@ -47,6 +49,7 @@ class InstallPackages:
     count: int
     constraints: tuple[str, ...]
     config: PurePath
+    store: PurePath
     facts: tuple[tuple[str, str], ...] = ()
     optional: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ("environment", "pylock")
@@ -81,9 +84,8 @@ class InstallPackages:
         return Unsatisfied(message("not as installed: {files}", files=named))
 
     def apply(self, host: Host, progress: Progress) -> Receipt:
-        uv = Uv(host, read_surroundings(host, self.config))
         with host.files.flushing(self.folder):
-            uv.sync(self.pylock, self.python, lambda line: progress(None, None, "", _talk(line)))
+            self._fill(host, progress)
             host.files.remove(self.folder / ".lock")  # uv leaves it writable for everybody
             progress(None, None, "", message("checking every file"))
             files, differences = read_records(Path(self.folder), lambda n: progress(n, None, "files", None))
@@ -107,7 +109,31 @@ class InstallPackages:
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> "InstallPackages":
         folder = Path(record["folder"])
-        return cls(folder, folder, folder, record["sha256"], 0, (), folder)
+        return cls(folder, folder, folder, record["sha256"], 0, (), folder, folder)
+
+    def _fill(self, host: Host, progress: Progress) -> None:
+        """uv installs; large wheels that its cache lacks come through our own engine first, which resumes."""
+        surroundings = read_surroundings(host, self.config)
+        uv = Uv(host, surroundings)
+        pylock = host.files.read_bytes(self.pylock).decode()
+        large = large_wheels.large_wheels(host, pylock)
+        if not large:
+            uv.sync(self.pylock, self.python, lambda line: progress(None, None, "", _talk(line)))
+            return
+        if self._cached(uv):
+            return
+        large_wheels.fetch(host, large, self.store, surroundings, progress)
+        with temporary() as folder:
+            local = large_wheels.from_store(host, pylock, large, self.store, folder)
+            uv.sync(local, self.python, lambda line: progress(None, None, "", _talk(line)))
+
+    def _cached(self, uv: Uv) -> bool:
+        """Whether uv's own cache has everything: then there is nothing to fetch, by whomever."""
+        try:
+            uv.sync(self.pylock, self.python, offline=True)
+        except SetupError:
+            return False
+        return True
 
     def _make_stick(self, host: Host) -> None:
         """A later `pip install` in this environment can't swap the torch build: pip reads the venv's own pip.conf."""

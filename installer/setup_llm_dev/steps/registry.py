@@ -5,9 +5,15 @@ from typing import Any, cast
 from setup_llm_dev.errors import Refused
 from setup_llm_dev.messages import message
 from setup_llm_dev.steps.environment import MakeEnvironment
+from setup_llm_dev.steps.git import InitializeGit
+from setup_llm_dev.steps.ide import InstallIde
+from setup_llm_dev.steps.interpreter import ConfigureInterpreter
+from setup_llm_dev.steps.launcher import LinkLauncher, WriteDesktopEntry
 from setup_llm_dev.steps.link import SwitchLink
+from setup_llm_dev.steps.memory import SetHeap
 from setup_llm_dev.steps.model import FetchHubModel, FetchPackageModel
 from setup_llm_dev.steps.packages import InstallPackages
+from setup_llm_dev.steps.project import MergeProject
 from setup_llm_dev.steps.smoke import RunSmoke
 from setup_llm_dev.steps.step import Step
 from setup_llm_dev.steps.variant import CheckVariant
@@ -21,6 +27,13 @@ KINDS = (
     CheckVariant,
     RunSmoke,
     WriteFiles,
+    InstallIde,
+    LinkLauncher,
+    WriteDesktopEntry,
+    SetHeap,
+    ConfigureInterpreter,
+    MergeProject,
+    InitializeGit,
     SwitchLink,
 )
 

@@ -10,6 +10,7 @@ from setup_llm_dev.documents.journal import Receipt
 from setup_llm_dev.documents.plan import Phase
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
+from setup_llm_dev.steps.preview import FileChange
 from setup_llm_dev.steps.step import Progress, Satisfied, Unsatisfied
 
 
@@ -42,6 +43,13 @@ class WriteFiles:
         if not missing:
             return Satisfied()
         return Unsatisfied(message("to be written: {files}", files=", ".join(missing)))
+
+    def preview(self, host: Host) -> tuple[FileChange, ...]:
+        """Files for the user; our own are nobody's work."""
+        if self.ours:
+            return ()
+        missing = ((path, data) for path, data in self.contents if not self._holds(host, path, data))
+        return tuple(FileChange(self.folder / path, None, data) for path, data in missing)
 
     def before(self, host: Host) -> Receipt:
         """What will be replaced, file by file."""

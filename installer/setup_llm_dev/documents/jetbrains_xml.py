@@ -36,23 +36,24 @@ def option(name: str, value: str) -> Element:
 def document(root: Element, *, declaration: bool = True) -> bytes:
     """The bytes of the file. Raises ValueError for a value that XML can't hold (a control character)."""
     head = ['<?xml version="1.0" encoding="UTF-8"?>'] if declaration else []
-    return "\n".join([*head, *_lines(root, ""), ""]).encode()
+    return "\n".join([*head, *("  " * depth + text for depth, text in tag_lines(root)), ""]).encode()
+
+
+def tag_lines(node: Element, depth: int = 0) -> Iterator[tuple[int, str]]:
+    """Each tag on a line of its own, with how deep it stands below `node`; ValueError as `document`."""
+    start = "<" + node.name + "".join(f" {key}={_quoted(value)}" for key, value in node.attributes)
+    if not node.children:
+        yield depth, start + " />"
+        return
+    yield depth, start + ">"
+    for child in node.children:
+        yield from tag_lines(child, depth + 1)
+    yield depth, f"</{node.name}>"
 
 
 def writable_name(text: str) -> str:
     """`text` as the name of an SDK, a module or its file: what the IDE could not read back becomes `_`."""
     return _NOT_IN_NAMES.sub("_", text)
-
-
-def _lines(node: Element, indent: str) -> Iterator[str]:
-    start = indent + "<" + node.name + "".join(f" {key}={_quoted(value)}" for key, value in node.attributes)
-    if not node.children:
-        yield start + " />"
-        return
-    yield start + ">"
-    for child in node.children:
-        yield from _lines(child, indent + "  ")
-    yield f"{indent}</{node.name}>"
 
 
 def _quoted(value: str) -> str:

@@ -1,0 +1,75 @@
+"""PyCharm on the machine: the steps that install one, make it startable, and give it memory."""
+
+from pathlib import PurePath
+
+from setup_llm_dev.documents.layout import Layout
+from setup_llm_dev.documents.lock import ArchiveIdeLock, IdeLock
+from setup_llm_dev.documents.machine import Machine, Os
+from setup_llm_dev.documents.vmoptions import heap_mib
+from setup_llm_dev.steps.ide import InstallIde
+from setup_llm_dev.steps.launcher import LinkLauncher, WriteDesktopEntry
+from setup_llm_dev.steps.memory import SetHeap
+from setup_llm_dev.steps.step import Step
+
+COMMAND = "pycharm"
+DESKTOP_ENTRY = "setup-llm-dev-pycharm.desktop"
+_VM_OPTIONS: dict[Os, str] = {
+    "linux": "pycharm64.vmoptions",
+    "macos": "pycharm.vmoptions",
+    "windows": "pycharm64.exe.vmoptions",
+}
+
+
+def ide_home(ide: IdeLock, layout: Layout) -> PurePath:
+    """The folder of an IDE, whether it is there already or will be."""
+    if isinstance(ide, ArchiveIdeLock):
+        return layout.ides / f"pycharm-{ide.version}"
+    return type(layout.data)(ide.home)
+
+
+def ide_steps(
+    ide: IdeLock,
+    layout: Layout,
+    machine: Machine,
+    *,
+    optional: bool,
+    settings_root: PurePath,
+    programs: PurePath,
+    applications: PurePath,
+) -> tuple[Step, ...]:
+    """Of one that is there already only the user's settings are filled up, and those only where they are silent.
+
+    settings_root: holds one folder a version (`~/.config/JetBrains`). programs: where the user's own commands are
+    (`~/.local/bin`). applications: where the user's own desktop entries are (`~/.local/share/applications`).
+    """
+    home = ide_home(ide, layout)
+    memory = _memory_steps(ide, home, machine, settings_root / ide.settings_name, optional)
+    if not isinstance(ide, ArchiveIdeLock):
+        return memory
+    install = InstallIde(
+        ide=ide,
+        os=machine.os,
+        arch=machine.arch,
+        folder=home,
+        store=layout.store,
+        config=layout.config,
+        optional=optional,
+    )
+    if machine.os != "linux":
+        return (install, *memory)
+    return (
+        install,
+        LinkLauncher(programs / COMMAND, home, machine.os, machine.arch, layout.ides, optional),
+        WriteDesktopEntry(applications / DESKTOP_ENTRY, home, machine.os, machine.arch, optional),
+        *memory,
+    )
+
+
+def _memory_steps(
+    ide: IdeLock, home: PurePath, machine: Machine, settings: PurePath, optional: bool
+) -> tuple[Step, ...]:
+    heap = heap_mib(machine.memory_bytes)
+    if heap is None:
+        return ()
+    needs = ("ide",) if isinstance(ide, ArchiveIdeLock) else ()
+    return (SetHeap(settings, _VM_OPTIONS[machine.os], heap, home, needs, optional),)

@@ -1,0 +1,108 @@
+"""The hub's published cache layout, written so that every library of the hub finds what is in it.
+
+`blobs/<etag>`, `snapshots/<commit>/<path>` as links to them, `refs/<revision>`, `trees/<commit>.json`; the etag of a
+small file is git's hash of it, that of a large one its sha256.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from setup_llm_dev.documents.lock import HubModelLock, ModelFile
+from setup_llm_dev.host.files import Files
+
+_TREE_FORMAT = 1
+_PARTIALS = ".setup-llm-dev"
+
+
+@dataclass(frozen=True)
+class HubCache:
+    """One repository at one commit in the cache folder `cache`."""
+
+    files: Files
+    cache: PurePath
+    model: HubModelLock
+
+    @property
+    def repository(self) -> PurePath:
+        return self.cache / f"models--{self.model.repository.replace('/', '--')}"
+
+    @property
+    def snapshot(self) -> PurePath:
+        return self.repository / "snapshots" / self.model.commit
+
+    @property
+    def partials(self) -> PurePath:
+        """Inside the repository's folder, where the hub's own tools look for nothing, on the file system of blobs."""
+        return self.repository / _PARTIALS
+
+    def blob(self, file: ModelFile) -> PurePath:
+        return self.repository / "blobs" / (file.sha256 or file.git_sha1 or "")
+
+    def link(self, file: ModelFile) -> None:
+        """Show a blob under its name in the snapshot; a copy where links can't be made."""
+        place, blob = self.snapshot / file.path, self.blob(file)
+        if self.files.link_target(place) != os.path.relpath(blob, place.parent):
+            self.files.link_file(place, blob, relative=True)
+
+    def write_tree(self) -> None:
+        """The listing of the whole commit, by which completeness and hashes can be checked without network.
+
+        Nothing is written for a lock of an earlier version, which does not know every file.
+        """
+        place = self.repository / "trees" / f"{self.model.commit}.json"
+        every = (*self.model.files, *self.model.unfetched)
+        if self.files.exists(place) or not self.model.unfetched_known or any(f.git_sha1 is None for f in every):
+            return
+        listing = {file.path: _row(file) for file in sorted(every, key=lambda file: file.path)}
+        text = json.dumps({"format_version": _TREE_FORMAT, "files": listing}, indent=1)
+        self.files.write(place, text.encode())
+
+    def write_ref(self) -> None:
+        """So that `from_pretrained(NAME)` finds it offline. A ref that names a snapshot which is there is not ours."""
+        ref = self.repository / "refs" / self.model.revision
+        named = self.files.read_text(ref)
+        stands = named and self.files.is_dir(self.repository / "snapshots" / named.strip())
+        if self.model.revision != self.model.commit and not stands:
+            self.files.write(ref, self.model.commit.encode())
+
+    def mark(self) -> None:
+        """The tag by which backup programs know a cache, as the hub's own client writes it."""
+        tag = self.cache / "CACHEDIR.TAG"
+        if not self.files.exists(tag):
+            self.files.write(
+                tag, b"Signature: 8a477f597d28d172789f06886806bc55\n"
+            )
+
+    def drop(self, file: ModelFile) -> None:
+        """Take a file with wrong bytes out of the cache, with the blob that it shows.
+
+        One step far and only within this repository's own `blobs`: whoever can write to the cache could make a link
+        lead anywhere.
+        """
+        place = Path(self.snapshot / file.path)
+        target = self.files.link_target(place)
+        self._throw_away(place)
+        blob = Path(os.path.normpath(place.parent / target)) if target is not None else None
+        if blob is not None and blob.parent == Path(self.repository / "blobs"):
+            self._throw_away(blob)
+
+    def drop_partials(self) -> None:
+        """The folder of partial files, once nothing is left in it."""
+        self.files.remove_empty_dir(self.partials)
+
+    def _throw_away(self, place: Path) -> None:
+        if place.is_dir() and not place.is_symlink():
+            self.files.remove_tree(place)
+        else:
+            self.files.remove(place)
+
+
+def _row(file: ModelFile) -> dict[str, object]:
+    row: dict[str, object] = {"size": file.size, "blob_id": file.git_sha1}
+    if file.sha256 is not None:
+        row |= {"lfs_sha256": file.sha256, "lfs_size": file.size}
+    if file.xet_hash is not None:
+        row["xet_hash"] = file.xet_hash
+    return row

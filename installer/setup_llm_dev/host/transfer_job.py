@@ -1,0 +1,389 @@
+"""One file on its way: its pieces, its partial file, the hash of the whole, and its end."""
+
+import io
+import threading
+from collections.abc import Callable
+from pathlib import Path, PurePath
+from typing import BinaryIO
+
+from setup_llm_dev.documents.transfer import Limits, Wanted
+from setup_llm_dev.errors import Corrupt, Interrupted, SetupError, SystemRefused, Unreachable
+from setup_llm_dev.host.cancel import Cancel
+from setup_llm_dev.host.configuration import without_credentials
+from setup_llm_dev.host.files import Files, system_error
+from setup_llm_dev.host.partials import Kept, Origin, Partial, drop_orphans, orphans
+from setup_llm_dev.host.pieces import PIECE, Lease, Pieces
+from setup_llm_dev.host.reading import Follower, Hasher
+from setup_llm_dev.host.transfer_routes import FICKLE, Route, Routes
+from setup_llm_dev.messages import message
+
+Follow = Callable[[BinaryIO], None]
+_SMALL = 8 * PIECE  # up to here whoever brings the last piece hashes the file
+
+
+class Job:
+    """Threads work on it; `grown` is told of every change, its lock guards every attribute."""
+
+    def __init__(
+        self,
+        wanted: Wanted,
+        target: PurePath,
+        folder: PurePath,
+        lock: threading.RLock,
+        files: Files,
+        limits: Limits,
+        clock: Callable[[], float],
+        follow: Follow | None = None,
+    ) -> None:
+        self.wanted = wanted
+        self.target = Path(target)
+        self.folder = Path(folder)
+        self.limits = limits
+        self.grown = threading.Condition(lock)
+        self.routes = Routes(wanted.sources, limits, clock)
+        self.pieces = Pieces(wanted.size)
+        self.state = "new"  # new, preparing, open, done
+        self.error: BaseException | None = None
+        self.verified = False
+        self.generation = 0
+        self.kept_bytes = 0
+        self.fetched_bytes = 0
+        self.last_source = ""
+        self.heard = 0  # bytes that came over the network, for the speed
+        self.on_end: Callable[[], None] = lambda: None
+        self.follower = Follower(self, follow) if follow else None
+        self.partial: Partial | None = None
+        self._files = files
+        self._hashing = False
+
+    # what others ask -----------------------------------------------------------------------------------------
+
+    @property
+    def failed(self) -> bool:
+        return self.error is not None
+
+    @property
+    def ended(self) -> bool:
+        return self.failed or self.state == "done"
+
+    @property
+    def reading_from(self) -> Callable[[], io.FileIO] | None:
+        """Opens the bytes for a reader; None while there are none."""
+        return self.partial.reader if self.partial is not None else None
+
+    def may_be_wrong_bytes(self, error: BaseException) -> bool:
+        """Whether a consumer's failure may come from bytes that are not what they should be."""
+        return not self.failed and not isinstance(error, SystemRefused | Interrupted)
+
+    def tell(self) -> None:
+        """Wake whoever waits for this file."""
+        with self.grown:
+            self.grown.notify_all()
+        self.on_end()
+
+    def device(self) -> int:
+        """The file system that its bytes will be on."""
+        probe = self.folder
+        while not probe.exists() and probe != probe.parent:
+            probe = probe.parent
+        return probe.stat().st_dev
+
+    def room_needed(self) -> int:
+        """Bytes that are still to be written, as far as one can say without reading: for the check of free space."""
+        size = self.wanted.size or 0
+        if self.target.is_file() and self.target.stat().st_size == size:
+            return 0
+        kept = (len(orphan.kept.claims) * PIECE for orphan in orphans(self.folder, self.wanted.digest)[:1])
+        return max(0, size - sum(kept))
+
+    # its beginning -------------------------------------------------------------------------------------------
+
+    def prepare(self, cancel: Cancel) -> None:
+        """Use what is there: the target itself, or what an earlier run left. Raises SystemRefused, Interrupted."""
+        try:
+            if self._target_is_right():
+                self._finish_without_work()
+                return
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.target.parent.mkdir(parents=True, exist_ok=True)
+            self._adopt_or_make(cancel)
+        except OSError as error:
+            raise system_error(error, self.folder) from error
+        with self.grown:
+            self.state = "open"
+            self.grown.notify_all()
+
+    def _target_is_right(self) -> bool:
+        """By content; anything else that stands there is removed, since that name says that it is verified."""
+        if self.target.is_file():
+            size = self.target.stat().st_size
+            if self.wanted.size in (None, size) and self._hash_of(self.target, size) == self.wanted.digest:
+                self.pieces.set_size(size)
+                return True
+        if self.target.is_dir() and not self.target.is_symlink():
+            self._files.remove_tree(self.target)
+        else:
+            self.target.unlink(missing_ok=True)
+        return False
+
+    def _hash_of(self, path: Path, size: int) -> str:
+        with io.FileIO(path, "rb") as stream:
+            hasher = Hasher(stream, size if self._is_git else None)
+            hasher.advance(size)
+            return hasher.hexdigest()
+
+    def _finish_without_work(self) -> None:
+        with self.grown:
+            self.kept_bytes = self.pieces.size or 0
+            self.verified = True
+            self.state = "done"
+        drop_orphans(self.folder, self.wanted.digest)
+
+    def _adopt_or_make(self, cancel: Cancel) -> None:
+        for orphan in orphans(self.folder, self.wanted.digest):
+            sizes = {self.wanted.size, orphan.kept.size} - {None}
+            if not orphan.kept.claims or len(sizes) != 1:
+                continue
+            try:
+                partial = Partial(self.folder, self.wanted.digest, orphan)
+            except FileNotFoundError:
+                continue  # another process was faster
+            except PermissionError:
+                continue  # Windows: it is in use
+            self._believe(partial, sizes.pop() or 0, cancel)
+            break
+        else:
+            small = self.wanted.size is not None and self.wanted.size <= PIECE
+            self._use(Partial(self.folder, self.wanted.digest, log=not small))
+        drop_orphans(self.folder, self.wanted.digest)
+
+    def _believe(self, partial: Partial, size: int, cancel: Cancel) -> None:
+        """Keep those pieces of an earlier run that are still what they were."""
+        buffer = bytearray(PIECE)
+        good = []
+        try:
+            for claim in partial.kept.claims:
+                cancel.raise_if_set()
+                if partial.is_intact(claim, size, buffer):
+                    good.append(claim)
+        except BaseException:
+            partial.close()
+            raise
+        if len(good) < len(partial.kept.claims):
+            partial.restart(Kept(size, partial.kept.origins, tuple(good)))
+        with self.grown:
+            self.pieces.set_size(size)
+            for claim in good:
+                self.pieces.finish(claim)
+            self.kept_bytes = self.pieces.done_bytes
+        self._use(partial)
+
+    def _use(self, partial: Partial) -> None:
+        """Number the sources as the log knows them."""
+        known = {origin.url: (number, origin) for number, origin in partial.kept.origins}
+        free = max((number for number, _ in partial.kept.origins), default=-1) + 1
+        for route in self.routes.all:
+            shown = without_credentials(route.source.url)
+            if shown in known:
+                route.number, origin = known[shown]
+                route.validator = origin.validator
+            else:
+                route.number, free = free, free + 1
+        with self.grown:
+            self.partial = partial
+
+    # while bytes come ----------------------------------------------------------------------------------------
+
+    def learned(self, route: Route, validator: str | None, total: int | None) -> None:
+        """An answer told who its bytes are; raises OSError."""
+        assert self.partial is not None  # noqa: S101 - made before anything is asked
+        if self.pieces.size is None and total is not None:
+            if total > (have := self._files.free_bytes(self.folder)):
+                raise refused_for_space(total, have, self.folder)
+            self.pieces.set_size(total)
+            self.partial.note_size(total)
+        if validator != route.validator or route.ranges is None:
+            route.validator = validator if route.changes < FICKLE else None
+            self.partial.note_origin(route.number, Origin(without_credentials(route.source.url), validator))
+
+    def forget(self, numbers: set[int] | None = None) -> None:
+        """Pieces of these sources (None: all) are missing again, and readers begin anew; raises OSError."""
+        assert self.partial is not None  # noqa: S101
+        for lease in self.pieces.leases():
+            self.revoke(lease)
+        if numbers is None:
+            self.pieces = Pieces(self.wanted.size)
+        else:
+            self.pieces.drop([claim.index for claim in self.pieces.claims.values() if claim.source in numbers])
+        self.generation += 1
+        origins = ((r.number, Origin(without_credentials(r.source.url), r.validator)) for r in self.routes.all)
+        self.partial.restart(Kept(self.pieces.size, tuple(origins), tuple(self.pieces.claims.values())))
+        self.grown.notify_all()
+
+    def revoke(self, lease: Lease) -> None:
+        """From now on nobody writes through it."""
+        with lease.lock:
+            lease.revoked = True
+        self.pieces.give_back(lease, -1)
+
+    def needs_hashing(self) -> bool:
+        """Whether a thread should begin to hash the file now; True once."""
+        if self._hashing or self.pieces.frontier < _SMALL:
+            return False
+        self._hashing = True
+        return True
+
+    def is_to_be_checked(self) -> bool:
+        """Whether a small file is complete, and nobody checks it yet; True once."""
+        if self._hashing or not self.pieces.is_complete:
+            return False
+        self._hashing = True
+        return True
+
+    # its end -------------------------------------------------------------------------------------------------
+
+    def check(self, *, lasting: bool = True) -> None:
+        """Hash while bytes come; once they are right, publish them, else accuse who brought them.
+
+        `lasting`: wait for those that come instead, too; only a thread of its own can.
+        """
+        try:
+            while not self._checked() and lasting:
+                pass
+            self._hashing = lasting
+        except OSError as error:
+            self.fail(system_error(error, self.folder))
+
+    def _checked(self) -> bool:
+        assert self.partial is not None  # noqa: S101
+        with self.partial.reader() as stream:
+            hasher: Hasher | None = None
+            with self.grown:
+                generation = self.generation
+            while True:
+                with self.grown:
+                    while not self._has_news(hasher.position if hasher else 0, generation):
+                        self.grown.wait()
+                    if self.ended:
+                        return True
+                    if self.generation != generation:
+                        return False
+                    frontier, complete, size = self.pieces.frontier, self.pieces.is_complete, self.pieces.size
+                hasher = hasher or Hasher(stream, size if self._is_git else None)
+                hasher.advance(frontier)
+                if complete:
+                    return self._judge(hasher.hexdigest(), generation)
+
+    def _has_news(self, position: int, generation: int) -> bool:
+        if self.ended or self.generation != generation or self.pieces.is_complete:
+            return True
+        return self.pieces.frontier > position and not (self._is_git and self.pieces.size is None)
+
+    def _judge(self, digest: str, generation: int) -> bool:
+        with self.grown:
+            if self.generation != generation or self.ended:
+                return self.ended
+            if digest == self.wanted.digest:
+                self.verified = True
+                self.grown.notify_all()
+            else:
+                self._accuse(digest)
+                return self.ended
+        self._publish()
+        return True
+
+    def _accuse(self, digest: str) -> None:
+        numbers = self.pieces.sources
+        error = self.wrong_bytes(digest)
+        self.routes.accuse(numbers, error)
+        self.forget()
+        if lost := self.routes.lost:
+            self.fail(lost)
+        self.on_end()
+
+    def wrong_bytes(self, got: str) -> Corrupt:
+        """The error of a file that came whole and is another one."""
+        return Corrupt(
+            message(
+                "{name} is not what it should be: its hash is {got}, expected {expected}",
+                name=self.wanted.name,
+                got=got,
+                expected=self.wanted.digest,
+            ),
+            hint=message("nothing of it was kept; a mirror may be out of date or tampered with, try another one"),
+        )
+
+    def _publish(self) -> None:
+        assert self.partial is not None and self.pieces.size is not None  # noqa: S101
+        self.partial.flush()
+        with self.grown:
+            while self.follower is not None and not self.follower.is_done and not self.failed:
+                self.grown.wait()
+            if self.failed:
+                return
+        try:
+            self.partial.publish(self.target, self.pieces.size)
+        except FileNotFoundError:
+            if not self._is_there():
+                raise
+        self._files.flush_dir(self.target.parent)
+        drop_orphans(self.folder, self.wanted.digest)
+        with self.grown:
+            self.state = "done"
+            if self.follower is not None and self.follower.error is not None:
+                self.error = self.follower.error
+        self.tell()
+
+    def _is_there(self) -> bool:
+        """Whether another process published the same bytes after it took our partial file."""
+        size = self.pieces.size or 0
+        return self.target.is_file() and self._hash_of(self.target, size) == self.wanted.digest
+
+    def fail(self, error: BaseException) -> None:
+        """End with this error."""
+        with self.grown:
+            if not self.ended:
+                self.error = error
+            self.grown.notify_all()
+        self.on_end()
+
+    def leave(self) -> None:
+        """Let go of the partial file: kept if the next run can use it. Nobody writes any more."""
+        with self.grown:
+            for lease in self.pieces.leases():
+                self.revoke(lease)
+            partial = self.partial
+        if partial is None or self.state == "done":
+            return
+        useless = isinstance(self.error, Corrupt) or not self.pieces.done_bytes
+        partial.discard() if useless else partial.close()
+
+    def explained(self) -> BaseException | None:
+        """Its error, with how much of the file stays for the next run."""
+        error, kept = self.error, self.pieces.done_bytes
+        if not isinstance(error, Unreachable) or not kept:
+            return error
+        text = message(
+            "{what}; {megabytes} MB of {name} are kept",
+            what=error.message,
+            megabytes=kept // 10**6,
+            name=self.wanted.name,
+        )
+        return Unreachable(text, url=error.url, status=error.status, hint=error.hint)
+
+    @property
+    def _is_git(self) -> bool:
+        return self.wanted.sha256 is None
+
+
+def refused_for_space(need: int, have: int, folder: PurePath) -> SetupError:
+    """Too little room, told before the first byte."""
+    return SystemRefused(
+        message(
+            "{folder} has room for {have} MB, {need} MB are needed",
+            folder=str(folder),
+            have=have // 10**6,
+            need=-(-need // 10**6),
+        ),
+        hint=message("free some space, then run the same command again"),
+    )

@@ -1,0 +1,74 @@
+"""What this machine says about the IDE that a run is about: its settings, its interpreters, and what stands there."""
+
+from pathlib import PurePath
+
+import msgspec
+
+from setup_llm_dev.components.ide import IdeSide
+from setup_llm_dev.components.pycharm import free_sdk_name
+from setup_llm_dev.components.pycharm_install import ide_home
+from setup_llm_dev.documents.layout import Layout
+from setup_llm_dev.documents.lock import ArchiveIdeLock, Gap, IdeLock, InstalledIdeLock, Lock
+from setup_llm_dev.documents.machine import Machine
+from setup_llm_dev.host.ide_table import interpreter_name, java_user_home, why_not_yet
+from setup_llm_dev.host.ides import installed_ide
+from setup_llm_dev.host.world import Host
+from setup_llm_dev.platforms.registry import platform_of
+from setup_llm_dev.stages.compose import Plan
+from setup_llm_dev.stages.here import ide_catalogue
+from setup_llm_dev.stages.options import Options
+from setup_llm_dev.stages.pin_ide import pin_ide
+from setup_llm_dev.stages.probe import answers
+from setup_llm_dev.stages.request import Request
+
+
+def ide_side(host: Host, ide: IdeLock | None, layout: Layout, machine: Machine, python: str) -> IdeSide:
+    """Only reads. `python` is the version of the environment's."""
+    places = platform_of(machine.os).places(host.home, host.environment, layout.data)
+    user_home = java_user_home(host)
+    wanted = free_sdk_name(python_version=python, workspace=layout.workspace)
+    name, waits = wanted, None
+    if ide is not None:
+        settings = places.settings / ide.settings_name
+        home = layout.python_in(layout.venv)
+        name = interpreter_name(host, settings, home=home, user_home=user_home, wanted=wanted)
+        waits = why_not_yet(host, settings)
+    return IdeSide(places.settings, places.programs, places.applications, user_home, name, waits)
+
+
+def settled(request: Request, lock: Lock, options: Options) -> Lock:
+    """The stored lock with an IDE that is still right: one that was not to be had is looked for again, briefly.
+
+    Nothing is asked of anybody where the lock's IDE is one to unpack, or is still where it was.
+    """
+    if not request.with_ide or not _is_open(request, lock, options):
+        return lock
+    ide, gaps = pin_ide(request, ide_catalogue())
+    others = tuple(gap for gap in lock.gaps if gap.what not in ("ide", "plugins"))
+    return msgspec.structs.replace(lock, ide=ide, gaps=(*others, *gaps))
+
+
+def launcher_of(host: Host, plan: Plan, machine: Machine) -> PurePath | None:
+    """The program that starts the plan's IDE, None where there is none."""
+    if plan.lock.ide is None:
+        return None
+    home = ide_home(plan.lock.ide, plan.layout)
+    places = platform_of(machine.os).places(host.home, host.environment, plan.layout.data)
+    found = installed_ide(host, places, home, "folder")
+    return home / found.launcher if found is not None and found.launcher else None
+
+
+def _is_open(request: Request, lock: Lock, options: Options) -> bool:
+    if options.pycharm_archive is not None:
+        return not (isinstance(lock.ide, ArchiveIdeLock) and lock.ide.sha256 == options.pycharm_sha256)
+    match lock.ide:
+        case InstalledIdeLock(home=home, version=version):
+            return not any((ide.home, ide.version) == (home, version) for ide in request.machine.ides)
+        case ArchiveIdeLock():
+            return False
+    gap = next((gap for gap in lock.gaps if gap.what == "ide"), None)
+    return bool(request.machine.ides) or gap is None or _worth_asking(request.host, gap)
+
+
+def _worth_asking(host: Host, gap: Gap) -> bool:
+    return gap.url is not None and answers(host, gap)

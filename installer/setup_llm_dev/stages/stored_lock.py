@@ -1,0 +1,73 @@
+"""The lock that an earlier run left in the project folder: whether it answers what is asked now."""
+
+import hashlib
+import tomllib
+from collections.abc import Callable
+from pathlib import PurePath
+
+import msgspec
+
+from setup_llm_dev.components.python import own_pylock
+from setup_llm_dev.documents.codec import from_stored
+from setup_llm_dev.documents.layout import Layout
+from setup_llm_dev.documents.lock import Lock
+from setup_llm_dev.documents.recipe import Recipe, digest
+from setup_llm_dev.errors import UsageError
+from setup_llm_dev.host.world import Host
+from setup_llm_dev.messages import Message, message
+from setup_llm_dev.stages.elsewhere import for_other_pythons, from_elsewhere
+from setup_llm_dev.stages.generations import complete_generation
+from setup_llm_dev.stages.here import machine_here
+from setup_llm_dev.stages.options import Options
+
+
+def stored_lock(
+    host: Host, layout: Layout, recipe: Recipe, options: Options, say: Callable[[Message], None]
+) -> tuple[Lock, str] | None:
+    """The workspace's lock and its pylock, if they answer this recipe, these options and this platform.
+
+    Says so where only the platform is another. Raises UsageError (2) if damaged.
+    """
+    text = host.files.read_text(layout.lock_file)
+    if text is None:
+        return None
+    lock = read_lock(text, layout.lock_file)
+    if (lock.recipe_digest, lock.request_digest) != (digest(recipe), options.digest):
+        return None
+    if lock.model is None and recipe.model is not None and "model" in options.parts:
+        return None  # made when the model was left out
+    if (why := from_elsewhere(host, lock)) is not None:
+        say(why)
+        return None
+    # A run that was killed between the two files, or a hand that changed one: ours is the same as it was then.
+    for place in (layout.workspace / lock.packages.pylock, own_pylock(layout, lock)):
+        pylock = host.files.read_text(place)
+        if pylock is not None and hashlib.sha256(pylock.encode()).hexdigest() == lock.packages.sha256:
+            return lock, pylock
+    raise UsageError(
+        message("{file} is not the file that the lock names", file=str(layout.workspace / lock.packages.pylock)),
+        hint=message("put the right file back, or make a new lock with --upgrade"),
+    )
+
+
+def read_lock(text: str, path: PurePath) -> Lock:
+    """Raises UsageError (2) naming file and place; a lock is never read «as far as it goes»."""
+    try:
+        return from_stored(tomllib.loads(text), Lock)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError, KeyError) as error:
+        raise UsageError(
+            message("{file}: {why}", file=str(path), why=str(error)),
+            hint=message("make a new lock with --upgrade"),
+        ) from error
+
+
+def made_for_other_pythons(
+    host: Host, layout: Layout, lock: Lock, options: Options, say: Callable[[Message], None]
+) -> bool:
+    """Asked only where the lock has no environment yet: one that is here proves that a Python fitted."""
+    if complete_generation(host, layout, lock) is not None:
+        return False
+    why = for_other_pythons(machine_here(host, layout, options, interpreters=True), lock)
+    if why is not None:
+        say(why)
+    return why is not None

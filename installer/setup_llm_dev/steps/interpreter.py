@@ -1,0 +1,246 @@
+"""Tell the IDE about the interpreter: one entry in `options/jdk.table.xml`, all other bytes of which stay.
+
+The table belongs to the user and the IDE, which writes it anew when it ends. So: nothing while it runs, nothing in a
+file that we do not fully understand, a backup of what stood there, and an entry that is right already stays as it is.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any, ClassVar, NoReturn
+
+from setup_llm_dev.documents.jdk_table import (
+    TableEntry,
+    VenvEntry,
+    entries,
+    insertion,
+    planned_name,
+    usable,
+    without_entry,
+)
+from setup_llm_dev.documents.journal import Receipt
+from setup_llm_dev.documents.plan import Phase
+from setup_llm_dev.documents.xml_text import SIZE_LIMIT, Unreadable, splice
+from setup_llm_dev.errors import Busy, Refused
+from setup_llm_dev.host.ide_table import leads_to, look_at_table, table_of
+from setup_llm_dev.host.running_ide import running_ide
+from setup_llm_dev.host.user_files import Untouchable, drop_staged, edit_file, remove_unchanged
+from setup_llm_dev.host.world import Host
+from setup_llm_dev.messages import Message, message
+from setup_llm_dev.steps.preview import FileChange
+from setup_llm_dev.steps.step import Progress, Satisfied, Unsatisfied
+
+
+@dataclass(frozen=True)
+class ConfigureInterpreter:
+    """The IDE whose settings lie in `settings` knows `home` by `name`.
+
+    home: the program inside the workspace's link `.venv`, links not followed; version: its, in three parts. user_home:
+    what the IDE takes for `$USER_HOME$`. uuid: a random one for a new entry. ide: the folder of the installation, by
+    which a running one is found. backups: our folder for what stood in the table before.
+    """
+
+    kind: ClassVar[str] = "interpreter"
+    settings: PurePath
+    name: str
+    home: PurePath
+    version: str
+    workspace: PurePath
+    user_home: PurePath
+    uuid: str
+    ide: PurePath
+    backups: PurePath
+    needs: tuple[str, ...] = ()
+    optional: bool = False
+    phase: ClassVar[Phase] = "switch"
+
+    @property
+    def id(self) -> str:
+        return "ide-interpreter"
+
+    @property
+    def table(self) -> PurePath:
+        return table_of(self.settings)
+
+    def describe(self) -> Message:
+        return message("tell PyCharm about the interpreter {name}", name=self.name)
+
+    def check(self, host: Host) -> Satisfied | Unsatisfied:
+        try:
+            found = entries(look_at_table(host, self.settings).data or b"")
+        except (Untouchable, Unreadable) as error:
+            return Unsatisfied(message("{path}: {why}", path=str(self.table), why=error.why))
+        if self.known(host, found):
+            return Satisfied()
+        return Unsatisfied(message("{path} has no interpreter {name}", path=str(self.table), name=self.name))
+
+    def preview(self, host: Host) -> tuple[FileChange, ...]:
+        """The table before and after; raises Refused (3) as `apply` would."""
+        try:
+            data = look_at_table(host, self.settings).data
+            new = _Change(self, host)(data)
+        except (Untouchable, Unreadable) as error:
+            self._refuse(error.why)
+        return () if new is None else (FileChange(self.table, data, new),)
+
+    def refuse_early(self, host: Host) -> None:
+        """Raises what `apply` would, Busy (7) or Refused (3), if there is anything to do: asked before long work."""
+        if self.preview(host):
+            self._require_closed(host)
+
+    def before(self, host: Host) -> Receipt:
+        change = _Change(self, host)
+        try:
+            change(look_at_table(host, self.settings).data)
+        except (Untouchable, Unreadable, Refused):
+            return {}  # `apply` says why, and changes nothing
+        return change.receipt
+
+    def apply(self, host: Host, progress: Progress) -> Receipt:
+        self._require_closed(host)
+        change = _Change(self, host)
+        try:
+            edit_file(host, self.table, change, within=self.settings, backups=self.backups, limit=SIZE_LIMIT)
+        except (Untouchable, Unreadable) as error:
+            self._refuse(error.why)
+        # An IDE that was started meanwhile has read the old table, and writes it back when it ends.
+        self._require_closed(host)
+        return change.receipt
+
+    def undo(self, host: Host, receipt: Receipt) -> tuple[Message, ...]:
+        """Only our entry goes; the file too, if it was made for it and holds nothing else."""
+        self._require_closed(host)
+        drop_staged(host, self.table)
+        made = str(receipt.get("made", "")).encode()
+        try:
+            if receipt.get("new") and remove_unchanged(host, self.table, made, within=self.settings):
+                return self._without_folders(host, receipt)
+            taken = _Removal(self, host, made, str(receipt.get("replaced", "")).encode())
+            edit_file(host, self.table, taken, within=self.settings, backups=self.backups, limit=SIZE_LIMIT)
+        except (Untouchable, Unreadable) as error:
+            return (message("{path} stays as it is: {why}", path=str(self.table), why=error.why),)
+        return taken.left
+
+    def record(self) -> dict[str, Any]:
+        return {
+            "settings": str(self.settings),
+            "name": self.name,
+            "home": str(self.home),
+            "version": self.version,
+            "workspace": str(self.workspace),
+            "user_home": str(self.user_home),
+            "uuid": self.uuid,
+            "ide": str(self.ide),
+            "backups": str(self.backups),
+        }
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> "ConfigureInterpreter":
+        return cls(
+            settings=Path(record["settings"]),
+            name=record["name"],
+            home=Path(record["home"]),
+            version=record["version"],
+            workspace=Path(record["workspace"]),
+            user_home=Path(record["user_home"]),
+            uuid=record["uuid"],
+            ide=Path(record["ide"]),
+            backups=Path(record["backups"]),
+        )
+
+    def leads_home(self, host: Host, entry: TableEntry) -> bool:
+        """Whether an entry's program is ours."""
+        return leads_to(host, entry, self.home, self.user_home)
+
+    def known(self, host: Host, found: tuple[TableEntry, ...]) -> bool:
+        """Whether one of these entries is usable, leads to our interpreter and has the planned name."""
+        named = (entry for entry in found if entry.name == self.name)
+        return any(usable(entry, found) and self.leads_home(host, entry) for entry in named)
+
+    def _require_closed(self, host: Host) -> None:
+        who = running_ide(host, self.settings, self.ide)
+        if who is not None:
+            raise Busy(who, hint=message("close PyCharm, then run the same command again"))
+
+    def _refuse(self, why: Message) -> NoReturn:
+        raise Refused(
+            message("{path} was not changed: {why}", path=str(self.table), why=why),
+            hint=message(
+                "mend or move the file and run the same command again; or, in PyCharm, click the interpreter in the "
+                "status bar, add a local interpreter, select an existing one, and choose {python}",
+                python=str(self.home),
+            ),
+        )
+
+    def _without_folders(self, host: Host, receipt: Receipt) -> tuple[Message, ...]:
+        for folder in receipt.get("folders", ()):
+            if not host.files.remove_empty_dir(Path(folder)):
+                break
+        return ()
+
+
+class _Change:
+    """The table with our entry, as `edit_file` wants it; `receipt` is about the last bytes it was asked for."""
+
+    def __init__(self, step: ConfigureInterpreter, host: Host) -> None:
+        self._step = step
+        self._host = host
+        self.receipt: Receipt = {}
+
+    def __call__(self, data: bytes | None) -> bytes | None:
+        step, found = self._step, entries(data or b"")
+        if step.known(self._host, found):
+            return None
+        if planned_name(found, step.name, lambda entry: step.leads_home(self._host, entry)) != step.name:
+            raise Refused(
+                message("the interpreters in {path} have changed since the plan was made", path=str(step.table)),
+                hint=message("run the same command again"),
+            )
+        return self._with_entry(data)
+
+    def _with_entry(self, data: bytes | None) -> bytes:
+        step, old = self._step, data or b""
+        entry = VenvEntry(step.name, step.version, step.home, step.workspace, step.uuid, step.user_home)
+        try:
+            edit = insertion(data, entry)
+        except ValueError as error:
+            raise Untouchable(message("XML can't hold {path}", path=str(step.home))) from error
+        if edit is None:
+            return old
+        self.receipt = {
+            "made": edit.text.decode(),
+            "replaced": old[edit.start : edit.end].decode(),
+            "new": data is None,
+            "folders": [str(f) for f in self._host.files.missing_parents(step.table)],
+        }
+        return splice(old, [edit])
+
+
+class _Removal:
+    """The table without our entry, as `edit_file` wants it; `left` says what is no longer ours."""
+
+    def __init__(self, step: ConfigureInterpreter, host: Host, made: bytes, replaced: bytes) -> None:
+        self._step = step
+        self._host = host
+        self._made = made
+        self._replaced = replaced
+        self.left: tuple[Message, ...] = ()
+
+    def __call__(self, data: bytes | None) -> bytes | None:
+        if data is None:
+            return None
+        new = without_entry(data, self._ours, made=self._made, before=self._replaced)
+        moved = (entry for entry in entries(data) if entry.uuid == self._step.uuid)
+        if new is None and (entry := next(moved, None)) is not None:
+            self.left = (
+                message(
+                    "{path}: the interpreter {name} was changed since, so it stays",
+                    path=str(self._step.table),
+                    name=entry.name,
+                ),
+            )
+        return new
+
+    def _ours(self, entry: TableEntry) -> bool:
+        """The IDE keeps the uuid, unless it is an old one; the user may have given another name."""
+        known = entry.uuid == self._step.uuid or entry.name == self._step.name
+        return known and self._step.leads_home(self._host, entry)

@@ -1,0 +1,55 @@
+"""The store: a name means verified bytes, and whatever else stands there is found out and fetched again (D16)."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from setup_llm_dev.documents.transfer import Source, Wanted
+from setup_llm_dev.host.cancel import Cancel
+from setup_llm_dev.host.fetch import Fetcher
+from setup_llm_dev.host.files import Files
+from setup_llm_dev.host.store import Store
+from tests.transfers import SHORT, body_of, serving, sha256
+
+BODY = body_of(500_000, seed=8)
+POISONS: dict[str, Callable[[Path], object]] = {
+    "flipped": lambda path: path.write_bytes(bytes([BODY[0] ^ 1]) + BODY[1:]),
+    "truncated": lambda path: path.write_bytes(BODY[:100]),
+    "folder": lambda path: (path.unlink(), path.mkdir(), (path / "x").touch()),
+    "link": lambda path: (path.unlink(), path.symlink_to("/etc/passwd")),
+    "gone": lambda path: path.unlink(),
+}
+
+
+@pytest.mark.parametrize("poison", POISONS)
+def test_d16_a_poisoned_file_is_found_and_fetched_again(tmp_path: Path, poison: str) -> None:
+    store = Store(Files(), tmp_path / "store")
+    digest = sha256(BODY)
+    place = Path(store.place(digest))
+    with serving({"/a": BODY}) as server:
+
+        def fetch() -> None:
+            wanted = Wanted("a", (Source(f"{server.url}/a"),), len(BODY), digest)
+            Fetcher({}, Cancel(), Files(), SHORT).download(wanted, place, partials=store.partials)
+
+        fetch()
+        assert store.holds(digest, len(BODY)) and store.verified(digest)
+        assert len(server.log) == 1
+        POISONS[poison](place)
+        assert poison == "flipped" or not store.holds(digest, len(BODY))
+        assert not store.verified(digest)
+        assert not place.exists() and not place.is_symlink()
+        fetch()
+        POISONS[poison](place)
+        fetch()  # the engine looks itself, too
+        assert store.verified(digest)
+        assert len(server.log) == 3
+    assert Path("/etc/passwd").exists()
+
+
+def test_where_a_file_is(tmp_path: Path) -> None:
+    store = Store(Files(), tmp_path)
+    assert store.place("ab" + "c" * 62) == tmp_path / "sha256" / "ab" / ("ab" + "c" * 62)
+    assert not store.holds("ab" + "c" * 62)
+    store.remove("ab" + "c" * 62)

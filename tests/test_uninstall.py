@@ -1,0 +1,221 @@
+"""uninstall below the command line: what is ours by its shape, what is not, and what could not be removed."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from setup_llm_dev.cli.parser import parse
+from setup_llm_dev.cli.uninstall import run
+from setup_llm_dev.documents.events import Event, Failed
+from setup_llm_dev.documents.layout import Layout
+from setup_llm_dev.errors import Interrupted, UsageError
+from setup_llm_dev.host.cancel import Cancel
+from setup_llm_dev.host.state import JournalWriter, run_name
+from setup_llm_dev.host.world import Host
+from setup_llm_dev.messages import message
+from setup_llm_dev.stages.execute import execute
+from setup_llm_dev.stages.uninstall import inventory, uninstall
+from setup_llm_dev.steps.link import SwitchLink
+from setup_llm_dev.steps.step import Step
+from setup_llm_dev.steps.write import WriteFiles
+from tests.ground import layout_in, scratch_host
+from tests.oracle import changes, manifest
+
+HEX = "0123456789ab"
+OURS = (
+    f"environments/small/{HEX}-1/pyvenv.cfg",
+    "environments/small/.gone.12.removed/half",
+    f"models/{HEX}/config.json",
+    "models/hub-google--bert-0123456789ab.json",
+    f"store/sha256/ab/ab{'0' * 62}",
+    "store/partial/x.part",
+    "ide/pycharm-2026.2.3/bin/pycharm",
+    f"locks/pylock.{HEX}.toml",
+    f"programs/smoke-{HEX}.pyz",
+    f"proofs/{HEX}{HEX}.json",
+    "scratch/tmp.abc/x",
+    "logs/20260101T000000000000Z-12.log",
+    ".models.12.removed/config.json",
+    "run.lock",
+)
+FOREIGN = (
+    "notes.txt",
+    "models/my-checkpoint/model.safetensors",
+    "environments/mine/pyvenv.cfg",
+    "logs/experiment.log",
+    "journals/diary.jsonl",
+    "store/photos/cat.jpg",
+)
+
+
+class World:
+    """A data folder with something of every kind, and runs in workspaces beside it."""
+
+    def __init__(self, root: Path, *, cancel: Cancel | None = None) -> None:
+        self.root = root
+        self.host: Host = scratch_host(root, cancel=cancel)
+        self.layout: Layout = layout_in(root)
+
+    @property
+    def data(self) -> Path:
+        return Path(self.layout.data)
+
+    def put(self, *names: str) -> None:
+        for name in names:
+            place = self.data / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(f"content of {name}")
+
+    def steps(self, workspace: Path, number: int) -> tuple[Step, ...]:
+        target = self.data / "environments" / "small" / f"{HEX}-{number}"
+        target.mkdir(parents=True, exist_ok=True)
+        return (
+            WriteFiles("own", workspace, ((".own/x", b"%d" % number),), message("own"), ours=True),
+            WriteFiles("start", workspace, (("train.py", b"train"),), message("start"), ours=False),
+            SwitchLink(workspace / ".venv", target, self.data / "environments"),
+        )
+
+    def run(self, workspace: Path, number: int) -> None:
+        steps = self.steps(workspace, number)
+        name = run_name(self.host.now())
+        records = {step.id: (step.kind, step.record()) for step in steps}
+        writer = JournalWriter(self.layout.journals, name, "small", str(workspace), records)
+        for event in execute(steps, self.host, recipe="small", run=name):
+            writer.keep(event)
+
+    def uninstall(self) -> list[Event]:
+        return list(uninstall(self.host, self.layout, inventory(self.host, self.layout)))
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path / "home")
+
+
+def failures(events: list[Event]) -> list[str]:
+    return [event.step for event in events if isinstance(event, Failed)]
+
+
+def test_everything_of_ours_goes_and_the_folder_with_it(world: World) -> None:
+    world.put(*OURS)
+    (world.data / "proofs" / "empty").parent.mkdir(exist_ok=True)
+    (world.data / "locks").mkdir(exist_ok=True)
+    assert failures(world.uninstall()) == []
+    assert not world.data.exists()
+    assert inventory(world.host, world.layout).empty
+
+
+def test_what_has_not_our_shape_stays_and_is_named(world: World) -> None:
+    world.put(*FOREIGN)
+    before = manifest(world.data)
+    world.put(*OURS)
+    kept = {kept.path for kept in inventory(world.host, world.layout).kept}
+    assert {world.data / "notes.txt", world.data / "models" / "my-checkpoint"} <= kept
+    assert len(kept) == len(FOREIGN)
+    assert failures(world.uninstall()) == []
+    assert changes(before, manifest(world.data)) == []
+
+
+def test_a_folder_of_ours_that_is_a_link_is_not_followed(world: World, tmp_path: Path) -> None:
+    """Somebody moved the models to a bigger disk: what is behind the link is ours by its shape, the link is not."""
+    elsewhere = tmp_path / "big disk"
+    (elsewhere / "private").mkdir(parents=True)
+    world.data.mkdir(parents=True)
+    (world.data / "environments").symlink_to(elsewhere)
+    (world.data / "environments" / "private" / "file").write_text("mine")
+    world.put("locks/pylock.0123456789ab.toml")
+    assert failures(world.uninstall()) == []
+    assert (elsewhere / "private" / "file").read_text() == "mine"
+    assert (world.data / "environments").is_symlink()
+
+
+def test_runs_of_several_workspaces_are_taken_back_newest_first(world: World) -> None:
+    one, two = world.root / "one", world.root / "two"
+    world.run(one, 1)
+    world.run(two, 1)
+    world.run(one, 2)
+    (two / "mine.txt").write_text("mine")
+    assert failures(world.uninstall()) == []
+    assert not one.exists()
+    assert [path.name for path in two.iterdir()] == ["mine.txt"]
+    assert not world.data.exists()
+
+
+def test_a_link_that_the_user_set_back_goes_too_since_it_would_lead_nowhere(world: World) -> None:
+    work = world.root / "work"
+    world.run(work, 1)
+    world.run(work, 2)
+    (work / ".venv").unlink()
+    (work / ".venv").symlink_to(world.data / "environments" / "small" / f"{HEX}-1")
+    world.uninstall()
+    assert not work.exists()
+
+
+def test_an_environment_of_the_users_own_stays(world: World) -> None:
+    work = world.root / "work"
+    world.run(work, 1)
+    (work / ".venv").unlink()
+    (work / ".venv").mkdir()
+    (work / ".venv" / "pyvenv.cfg").write_text("mine")
+    world.uninstall()
+    assert (work / ".venv" / "pyvenv.cfg").read_text() == "mine"
+
+
+def test_what_could_not_be_taken_back_keeps_the_memory_of_it(world: World) -> None:
+    """A step of a newer version: nobody here knows what it did, so its journal is there for who does."""
+    work = world.root / "work"
+    world.put(*OURS)
+    steps = world.steps(work, 1)
+    records = {step.id: (step.kind, step.record()) for step in steps} | {"own": ("teleport", {})}
+    writer = JournalWriter(world.layout.journals, run_name(world.host.now()), "small", str(work), records)
+    for event in execute(steps, world.host, recipe="small", run="x"):
+        writer.keep(event)
+    for _ in range(2):
+        assert failures(world.uninstall()) == ["own"]
+        assert len(list(Path(world.layout.journals).iterdir())) == 1
+        assert (work / ".own" / "x").read_text() == "1"
+    assert sorted(path.name for path in world.data.iterdir()) == ["journals", "logs", "run.lock"]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="immutable folders are made with chattr")
+def test_a_place_that_can_not_be_removed_is_named_and_the_rest_goes(world: World) -> None:
+    world.put(*OURS)
+    world.run(world.root / "work", 1)
+    stuck = world.data / "models" / HEX
+    if os.system(f"chattr +i {stuck} 2>/dev/null") != 0:  # noqa: S605 - a path of our own
+        pytest.skip("this file system has no immutable folders, or this is not root")
+    try:
+        events = world.uninstall()
+    finally:
+        os.system(f"chattr -i {stuck}")  # noqa: S605
+    assert failures(events) == ["models"]
+    assert sorted(path.name for path in world.data.iterdir()) == ["journals", "logs", "models", "run.lock"]
+    assert failures(world.uninstall()) == []
+    assert not world.data.exists()
+
+
+def test_stopped_anywhere_it_goes_on(tmp_path: Path) -> None:
+    """Whatever was done before a signal, the next uninstall does the rest."""
+    for stop_after in range(1, 14):
+        cancel = Cancel()
+        world = World(tmp_path / str(stop_after), cancel=cancel)
+        world.put(*OURS)
+        world.run(world.root / "one", 1)
+        world.run(world.root / "two", 1)
+        try:
+            for count, _ in enumerate(uninstall(world.host, world.layout, inventory(world.host, world.layout)), 1):
+                if count == stop_after:
+                    cancel.set()
+        except Interrupted:
+            again = World(tmp_path / str(stop_after))
+            assert failures(again.uninstall()) == []
+        assert not world.data.exists()
+        assert not (world.root / "one").exists()
+        assert not (world.root / "two").exists()
+
+
+def test_one_project_alone_can_not_be_uninstalled() -> None:
+    with pytest.raises(UsageError) as error:
+        run(parse(["uninstall", "--workspace", "somewhere"], str), None)  # type: ignore[arg-type]
+    assert "undo" in str(error.value.hint)
