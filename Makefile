@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup dev check test bench nightly messages clean
+.PHONY: help setup dev check test bench nightly catalog messages clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -31,6 +31,9 @@ nightly: dev ## the slow tiers: kill sweeps and many seeds
 
 bench: dev ## our figures beside what one would do by hand
 	$(BIN)/python -m tests.bench $(ARGS)
+
+catalog: dev ## ask the makers for what the catalogue lacks
+	$(BIN)/python manifests/refresh.py $(ARGS)
 
 messages: dev ## bring the Chinese catalogue up to date with the sentences in the code
 	$(BIN)/python -m tests.catalogue --update

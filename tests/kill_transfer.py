@@ -1,4 +1,4 @@
-"""Run by the kill tests in a process of its own: download URL with SHA256 and SIZE to TARGET, partial files in FOLDER."""
+"""Run by the kill tests in a process of its own: downloads one file, and says what it kept and fetched."""
 
 import sys
 from pathlib import Path

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from setup_llm_dev.documents.codec import from_stored, to_stored
-from setup_llm_dev.documents.modelscope_lock import ModelScopeModelLock
+from setup_llm_dev.documents.lock import ModelScopeModelLock
 from setup_llm_dev.documents.recipe_values import RULES
 from setup_llm_dev.errors import Refused, SetupError, Unreachable
 from setup_llm_dev.host.modelscope import ModelScope as Client

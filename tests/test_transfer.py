@@ -5,7 +5,7 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -53,7 +53,12 @@ def test_a_file_comes_in_ranges_and_is_told_as_it_comes(server: Upstream, place:
 
 
 def test_what_stands_at_the_target_and_is_something_else_is_replaced(server: Upstream, place: Place) -> None:
-    for make in (lambda p: p.write_bytes(b"x" * len(BODY)), lambda p: p.mkdir(), lambda p: p.symlink_to("/etc/passwd")):
+    makers: tuple[Callable[[Path], object], ...] = (
+        lambda path: path.write_bytes(b"x" * len(BODY)),
+        Path.mkdir,
+        lambda path: path.symlink_to("/etc/passwd"),
+    )
+    for make in makers:
         place.target.parent.mkdir(exist_ok=True)
         place.target.unlink(missing_ok=True)
         make(place.target)
@@ -196,7 +201,9 @@ def test_an_orphan_is_adopted_and_what_is_no_longer_right_is_fetched_again(serve
     assert server.served() == len(BODY) - facts.kept
 
 
-@pytest.mark.parametrize("harm", ["no log", "empty log", "torn log", "foreign log", "cut data", "no data", "wrong size"])
+@pytest.mark.parametrize(
+    "harm", ["no log", "empty log", "torn log", "foreign log", "cut data", "no data", "wrong size"]
+)
 def test_harmed_partial_files_cost_bytes_and_nothing_else(server: Upstream, place: Place, harm: str) -> None:
     part, log = broken_off(server, place)
     match harm:
@@ -207,7 +214,9 @@ def test_harmed_partial_files_cost_bytes_and_nothing_else(server: Upstream, plac
         case "torn log":
             log.write_bytes(log.read_bytes()[:-7] + b"\0\0\0\0")
         case "foreign log":
-            log.write_bytes(log.read_bytes().splitlines()[0] + b'\n{"source": []}\n99999999 00000000 1\nx y z\n[1]\n"s"\n')
+            log.write_bytes(
+                log.read_bytes().splitlines()[0] + b'\n{"source": []}\n99999999 00000000 1\nx y z\n[1]\n"s"\n'
+            )
         case "cut data":
             os.truncate(part, MIB + 3)
         case "no data":

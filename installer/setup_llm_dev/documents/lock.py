@@ -1,5 +1,6 @@
 """The Lock: everything that a run may fetch or install, with hashes, so that the next run needs no resolver."""
 
+import hashlib
 from typing import Literal
 
 import msgspec
@@ -74,6 +75,7 @@ class HubModelLock(msgspec.Struct, frozen=True, kw_only=True, tag="hub", tag_fie
     files: tuple[ModelFile, ...]
     unfetched: tuple[ModelFile, ...] = ()
     unfetched_known: bool = False  # locks of earlier versions don't know
+    also: tuple[str, ...] = ()  # ids elsewhere with the same bytes: modelscope:OWNER/NAME
     learning_rate: float | None = None  # the catalogue's for this model, where it stands in for the recipe's
 
     @property
@@ -93,7 +95,32 @@ class PackageModelLock(msgspec.Struct, frozen=True, kw_only=True, tag="package",
     learning_rate: float | None = None  # the catalogue's for this model, where it stands in for the recipe's
 
 
-ModelLock = HubModelLock | PackageModelLock
+class ModelScopeModelLock(msgspec.Struct, frozen=True, kw_only=True, tag="modelscope", tag_field="kind"):
+    """A repository of ModelScope: its files by sha256, and of each the commit that it was last changed in.
+
+    ModelScope names no commit for a whole listing: `digest`, of names and hashes, stands for it.
+    """
+
+    source: str
+    repository: str
+    revision: str
+    endpoint: str
+    files: tuple[ModelFile, ...]
+    commits: dict[str, str]  # path: 40 hex digits
+    learning_rate: float | None = None  # the catalogue's for this model, where it stands in for the recipe's
+
+    @property
+    def size(self) -> int:
+        return sum(file.size for file in self.files)
+
+    @property
+    def digest(self) -> str:
+        """64 hex digits: the same names with the same bytes, whatever branch or commit they come from."""
+        rows = sorted(f"{file.sha256}  {file.path}\n" for file in self.files)
+        return hashlib.sha256("".join(rows).encode()).hexdigest()
+
+
+ModelLock = HubModelLock | PackageModelLock | ModelScopeModelLock
 
 
 class ArchiveIdeLock(msgspec.Struct, frozen=True, kw_only=True, tag="archive", tag_field="kind"):

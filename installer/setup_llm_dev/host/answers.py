@@ -3,10 +3,8 @@
 import http.client
 import io
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -17,16 +15,17 @@ from requests.auth import AuthBase, HTTPBasicAuth
 
 from setup_llm_dev.documents.transfer import Limits, Source
 from setup_llm_dev.errors import Corrupt, SetupError, Unreachable
+from setup_llm_dev.host.answer_headers import header_text, number, retry_after, strong_validator
 from setup_llm_dev.host.configuration import without_credentials
-from setup_llm_dev.host.http_session import Session, host_of, in_words, refused_by, refused_by_proxy
+from setup_llm_dev.host.http_session import Session, in_words, refused_by, refused_by_proxy
 from setup_llm_dev.host.redirects import is_loopback, next_address, origin_of
 from setup_llm_dev.host.sockets import Wire, using
+from setup_llm_dev.host.transfer_words import login_page, ring, too_long
 from setup_llm_dev.messages import message
 
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
 _REDIRECTS = {301, 302, 303, 307, 308}
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
-_UNSATISFIED = re.compile(r"bytes \*/(\d{1,18})")
 
 
 class Failed(Exception):
@@ -138,12 +137,12 @@ class Asker:
                 return answer
             answer.close()
             try:
-                address = next_address(address, _text(answer.headers["Location"]))
+                address = next_address(address, header_text(answer.headers["Location"]))
             except Corrupt as refused:
                 raise Failed(refused, again=False) from refused
             chain.append(address)
             if len(chain) > self._limits.redirects:
-                raise Failed(_ring(chain), again=False)
+                raise Failed(ring(chain), again=False)
 
     def _once(self, source: Source, address: str, headers: Mapping[str, str], wire: Wire) -> requests.Response:
         limits = self._limits
@@ -170,9 +169,9 @@ class Asker:
         if status not in (200, 206) or (status == 206 and span.stop is None):
             raise self._refusal(source, answer)
         if _is_page(answer, source.url):
-            raise Failed(_login_page(without_credentials(address)), again=False)
+            raise Failed(login_page(without_credentials(address)), again=False)
         encoded = answer.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity")
-        length = _number(answer.headers.get("Content-Length", ""))
+        length = number(answer.headers.get("Content-Length", ""))
         validator = None if encoded else strong_validator(answer.headers)
         if status == 200:
             return Body(_Stream(answer), address, validator, 0, length, None if encoded else length)
@@ -193,30 +192,8 @@ class Asker:
             return Expired(Failed(refused_by(status, shown), again=False))
         wait = retry_after(answer.headers)
         if wait is not None and wait > self._limits.retry_after_seconds:
-            return Failed(_too_long(shown, status, wait), again=False)
+            return Failed(too_long(shown, status, wait), again=False)
         return Failed(refused_by(status, shown), again=status in _PASSING, wait=wait)
-
-
-def strong_validator(headers: Mapping[str, str]) -> str | None:
-    """What If-Range may hold: a strong ETag, or a date of change that the server's own clock makes a strong one."""
-    etag = headers.get("ETag", "").strip()
-    if etag:
-        return etag if re.fullmatch(r'"[^"\r\n]*"', etag) else None
-    changed, sent = _date(headers.get("Last-Modified", "")), _date(headers.get("Date", ""))
-    if changed is None or sent is None or sent - changed < 60:  # RFC 9110, 8.8.2.2
-        return None
-    return headers["Last-Modified"].strip()
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait, from either form of the header; None where there is none that means anything."""
-    text = headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"\d{1,12}", text):
-        return float(text)
-    until = _date(text)
-    if until is None:
-        return None
-    return max(0.0, until - (_date(headers.get("Date", "")) or time.time()))
 
 
 def _headers(span: Span, validator: str | None) -> dict[str, str]:
@@ -291,48 +268,3 @@ def _is_page(answer: requests.Response, url: str) -> bool:
     kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     wanted = urlsplit(url).path.lower().endswith((".html", ".htm", ".xhtml"))
     return kind in ("text/html", "application/xhtml+xml") and not wanted
-
-
-def _login_page(url: str) -> Unreachable:
-    return Unreachable(
-        message("this network answered with a login page ({url})", url=url),
-        url=url,
-        hint=message("open a page in the browser, log in there, then run the same command again"),
-    )
-
-
-def _ring(chain: list[str]) -> Unreachable:
-    first = without_credentials(chain[0])
-    way = " → ".join(without_credentials(one) for one in chain[1:4])
-    return Unreachable(message("{url} sends us on and on: {way} …", url=first, way=way), url=first)
-
-
-def _too_long(url: str, status: int, seconds: float) -> Unreachable:
-    minutes = int(seconds // 60) + 1
-    return Unreachable(
-        message(
-            "{url} answered {status} and wants us back in {minutes} minutes", url=url, status=status, minutes=minutes
-        ),
-        url=url,
-        status=status,
-        hint=message("{host} limits how often it is asked; run the same command again later", host=host_of(url)),
-    )
-
-
-def _text(header: str) -> str:
-    """Header bytes come as Latin-1, whatever they are; addresses in them are UTF-8 where not plain."""
-    try:
-        return header.encode("latin-1").decode("utf-8")
-    except UnicodeError:
-        return header
-
-
-def _number(text: str) -> int | None:
-    return int(text) if re.fullmatch(r"\d{1,18}", text.strip()) else None
-
-
-def _date(text: str) -> float | None:
-    try:
-        return parsedate_to_datetime(text).timestamp()
-    except (TypeError, ValueError, IndexError, OverflowError):
-        return None

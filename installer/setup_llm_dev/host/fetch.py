@@ -28,7 +28,7 @@ _RETRIED = {408, 429, 500, 502, 503, 504}
 
 
 class Fetcher:
-    """Small documents over HTTP, and large files, which resume across runs and are published once their hash is right."""
+    """Small documents over HTTP, and large files, which resume across runs and appear once their hash is right."""
 
     def __init__(
         self, environment: Mapping[str, str], cancel: Cancel, files: Files, limits: Limits | None = None
@@ -103,8 +103,9 @@ class Fetcher:
     def _transfer(
         self, jobs: Sequence[Job], lock: threading.RLock, progress: Progress | None, deadline: float | None
     ) -> tuple[DownloadFacts, ...]:
-        asker = Asker(SessionByHand(self._environment), self._limits)
-        return Transfer(jobs, lock, asker, self._files, self._cancel, self._limits, progress, deadline).run()
+        with SessionByHand(self._environment) as session:
+            asker = Asker(session, self._limits)
+            return Transfer(jobs, lock, asker, self._files, self._cancel, self._limits, progress, deadline).run()
 
     def sha256(self, url: str, timeout: float = 30.0) -> str:
         """Hex digest of the bytes at `url`, which are not kept. Raises Unreachable (4)."""

@@ -31,6 +31,7 @@ _PASSED = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "
            "HF_HUB_DOWNLOAD_TIMEOUT", "HF_HUB_DISABLE_SYMLINKS", "USERPROFILE", "LOCALAPPDATA")  # fmt: skip
 _RESOLVE_SECONDS = 90.0
 OnProgress = Callable[[int, int | None], None]
+Spare = Callable[[ModelFile], tuple[Source, ...]]
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Hub:
     host: Host
     endpoint: str
     cache: PurePath
+    trusted: bool = True  # whether the user's token may go there: never to a mirror that we chose
 
     def resolve(self, repository: str, revision: str) -> HubModelLock:
         """The commit behind a revision and the files worth fetching; raises Unreachable (4), Refused (3)."""
@@ -62,14 +64,17 @@ class Hub:
             unfetched_known=True,
         )
 
-    def download(self, model: HubModelLock, on_progress: OnProgress | None = None) -> Path:
+    def download(
+        self, model: HubModelLock, on_progress: OnProgress | None = None, spare: Spare = lambda _file: ()
+    ) -> Path:
         """Fetch the files of a locked model into the user's cache, each hashed before it has a name there.
 
-        Returns the snapshot folder. Raises Unreachable (4; what came is kept), Corrupt (5), SystemRefused (6).
+        spare: where else a file may come from, should this endpoint fail. Returns the snapshot folder. Raises
+        Unreachable (4; what came is kept), Corrupt (5), SystemRefused (6).
         """
         place = HubCache(self.host.files, self.cache, model)
         token = self._token()
-        items = tuple((self._wanted(model, file, token), place.blob(file)) for file in model.files)
+        items = tuple((self._wanted(model, file, token, spare), place.blob(file)) for file in model.files)
         try:
             self.host.fetcher().download_all(items, partials=place.partials, progress=on_progress)
         except Unreachable as error:
@@ -79,10 +84,10 @@ class Hub:
         place.drop_partials()
         return Path(place.snapshot)
 
-    def _wanted(self, model: HubModelLock, file: ModelFile, token: str | None) -> Wanted:
-        url = f"{self.endpoint}/{model.repository}/resolve/{model.commit}/{quote(file.path)}"
+    def _wanted(self, model: HubModelLock, file: ModelFile, token: str | None, spare: Spare) -> Wanted:
+        sources = (Source(file_url(self.endpoint, model, file), token), *spare(file))
         sha1 = None if file.sha256 else file.git_sha1
-        return Wanted(file.path, (Source(url, token),), size=file.size, sha256=file.sha256, git_sha1=sha1)
+        return Wanted(file.path, sources, size=file.size, sha256=file.sha256, git_sha1=sha1)
 
     def _explained(self, model: HubModelLock, error: Unreachable) -> SetupError:
         """A bare status means little: huggingface_hub knows what the hub said along with it."""
@@ -139,12 +144,19 @@ class Hub:
 
     def _token(self) -> str | None:
         """The user's token: HF_TOKEN, else the file that `hf auth login` wrote."""
+        if not self.trusted:
+            return None
         environment = self.host.environment
         token = environment.get("HF_TOKEN") or environment.get("HUGGING_FACE_HUB_TOKEN")
         if not token:
             place = environment.get("HF_TOKEN_PATH") or str(self.cache.parent / "token")
             token = self.host.files.read_text(Path(place))
         return token.strip() or None if token else None
+
+
+def file_url(endpoint: str, model: HubModelLock, file: ModelFile) -> str:
+    """Where a hub, or a mirror of it, gives a file of a locked model."""
+    return f"{endpoint.rstrip('/')}/{model.repository}/resolve/{model.commit}/{quote(file.path)}"
 
 
 def wanted(path: str) -> bool:

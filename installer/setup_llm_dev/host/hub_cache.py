@@ -71,9 +71,7 @@ class HubCache:
         """The tag by which backup programs know a cache, as the hub's own client writes it."""
         tag = self.cache / "CACHEDIR.TAG"
         if not self.files.exists(tag):
-            self.files.write(
-                tag, b"Signature: 8a477f597d28d172789f06886806bc55\n"
-            )
+            self.files.write(tag, b"Signature: 8a477f597d28d172789f06886806bc55\n")
 
     def drop(self, file: ModelFile) -> None:
         """Take a file with wrong bytes out of the cache, with the blob that it shows.

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from setup_llm_dev.documents.lock import ModelFile
-from setup_llm_dev.documents.modelscope_lock import ModelScopeModelLock
+from setup_llm_dev.documents.lock import ModelFile, ModelScopeModelLock
 from setup_llm_dev.documents.transfer import Source, Wanted
 from setup_llm_dev.errors import Refused, SetupError, Unreachable
 from setup_llm_dev.host.configuration import without_credentials

@@ -56,7 +56,7 @@ class Partial:
         self.path = Path(folder, f"{digest}.{self.owner.boot}.{self.owner.process}.{secrets.token_hex(4)}{_END}")
         self.log_path = self.path.with_suffix(_LOG)
         self.kept = orphan.kept if orphan else Kept()
-        self._writing = threading.Lock()
+        self._writing, self._handles = threading.Lock(), threading.Lock()
         self._file = self._log = -1
         _at_work.add(self.path)
         try:
@@ -122,9 +122,14 @@ class Partial:
 
     def flush(self) -> None:
         """Make bytes durable, then the claims about them; raises OSError."""
-        for handle in (self._file, self._log):
-            if handle >= 0:
+        with self._handles:  # duplicates, so that nobody who wants to close has to wait for the disk
+            handles = [os.dup(handle) for handle in (self._file, self._log) if handle >= 0]
+        try:
+            for handle in handles:
                 getattr(os, "fdatasync", os.fsync)(handle)
+        finally:
+            for handle in handles:
+                os.close(handle)
 
     def publish(self, target: PurePath, size: int) -> None:
         """Flush and rename to `target`. Raises OSError; FileNotFoundError where somebody took our file away."""
@@ -136,11 +141,12 @@ class Partial:
 
     def close(self) -> None:
         """Let go of the file, which stays for a later run."""
-        for handle in (self._file, self._log):
-            if handle >= 0:
-                with contextlib.suppress(OSError):
-                    os.close(handle)
-        self._file = self._log = -1
+        with self._handles:
+            for handle in (self._file, self._log):
+                if handle >= 0:
+                    with contextlib.suppress(OSError):
+                        os.close(handle)
+            self._file = self._log = -1
         _at_work.discard(self.path)
 
     def discard(self) -> None:

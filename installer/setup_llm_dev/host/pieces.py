@@ -72,6 +72,10 @@ class Pieces:
         """Bytes that are there of pieces that are not complete."""
         return sum(one[0] for one in self._begun.values()) + sum(lease.begun[0] for lease in self._leases)
 
+    def holds(self, lease: Lease) -> bool:
+        """Whether this connection is still at work here."""
+        return lease in self._leases
+
     def is_done(self, index: int) -> bool:
         return index < len(self._states) and self._states[index] == _DONE
 
@@ -149,6 +153,11 @@ class Pieces:
         filled, crc = lease.begun
         if filled and not self.is_done(first):
             self._begun[first] = (filled, crc, source)
+
+    def fill(self) -> None:
+        """Every piece is there: the file was complete before."""
+        self._states = bytearray([_DONE]) * len(self._states)
+        self.done_bytes = self.size or 0
 
     def drop(self, indices: Iterable[int]) -> None:
         """Pieces that can't be trusted are missing again."""

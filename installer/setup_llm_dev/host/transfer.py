@@ -6,13 +6,15 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from setup_llm_dev.documents.transfer import DownloadFacts, Limits
-from setup_llm_dev.errors import Interrupted, Unreachable
+from setup_llm_dev.errors import Interrupted
 from setup_llm_dev.host.answers import Asker, Failed
 from setup_llm_dev.host.cancel import Cancel
 from setup_llm_dev.host.configuration import without_credentials
 from setup_llm_dev.host.files import Files, system_error
 from setup_llm_dev.host.transfer_crew import Crew, Request
-from setup_llm_dev.host.transfer_job import Job, refused_for_space
+from setup_llm_dev.host.transfer_job import Job
+from setup_llm_dev.host.transfer_routes import shown
+from setup_llm_dev.host.transfer_words import late, no_room, silent, slow
 from setup_llm_dev.messages import message
 
 Progress = Callable[[int, int | None], None]
@@ -67,9 +69,9 @@ class Transfer:
             raise
         finally:
             self._wind_up(flusher)
-        for job in self._jobs:
-            if job.error is not None:
-                raise job.explained() or job.error
+        failed = [job for job in self._jobs if job.error is not None]
+        for job in sorted(failed, key=lambda job: isinstance(job.error, Interrupted)):  # those only stopped last
+            raise job.explained() or SystemError
         return tuple(self._facts(job) for job in self._jobs)
 
     def _over(self) -> bool:
@@ -99,17 +101,17 @@ class Transfer:
     def _watch(self, now: float, requests: Sequence[Request]) -> None:
         for request in requests:
             if now - request.last > self._limits.idle_seconds:
-                self._crew.abort(request, Failed(_silent(request, self._limits.idle_seconds), again=True))
+                self._crew.abort(request, Failed(silent(shown(request.route), self._limits.idle_seconds), again=True))
         for job in self._jobs:
             own = [request for request in requests if request.job is job]
             if self._is_slow(job, now, bool(own)):
                 self._speeds[job].clear()
                 for request in own:
-                    self._crew.abort(request, Failed(_slow(request, self._limits.floor_rate), again=False))
+                    self._crew.abort(request, Failed(slow(shown(request.route), self._limits.floor_rate), again=False))
         if self._deadline is not None and now > self._deadline:
             for job in self._jobs:
                 if not job.ended:
-                    job.fail(_late(job, now - self._began))
+                    job.fail(late(job.wanted.name, now - self._began))
 
     def _is_slow(self, job: Job, now: float, active: bool) -> bool:
         """Below the floor for as long as the limits say, not counting the time in which nobody is asked."""
@@ -134,7 +136,7 @@ class Transfer:
             need[device] = need.get(device, 0) + job.room_needed()
             have = self._files.free_bytes(job.folder)
             if need[device] > have:
-                raise refused_for_space(need[device], have, job.folder)
+                raise no_room(need[device], have, job.folder)
 
     def _flush(self) -> None:
         """Make bytes durable while others come, so that little is left to wait for at the end."""
@@ -189,26 +191,3 @@ class Transfer:
             source=without_credentials(job.last_source),
             seconds=time.monotonic() - self._began,
         )
-
-
-def _silent(request: Request, seconds: float) -> Unreachable:
-    shown = without_credentials(request.route.source.url)
-    return Unreachable(
-        message("{url} sent nothing for {seconds} seconds", url=shown, seconds=round(seconds)), url=shown
-    )
-
-
-def _slow(request: Request, rate: int) -> Unreachable:
-    shown = without_credentials(request.route.source.url)
-    return Unreachable(
-        message("{url} sends less than {rate} kB a second", url=shown, rate=-(-rate // 1000)),
-        url=shown,
-        hint=message("run the same command again when the network is better; it goes on from there"),
-    )
-
-
-def _late(job: Job, seconds: float) -> Unreachable:
-    return Unreachable(
-        message("{name} was not there after {seconds} seconds", name=job.wanted.name, seconds=round(seconds)),
-        hint=message("run the same command again; it goes on from there"),
-    )

@@ -6,17 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from setup_llm_dev.documents.transfer import Limits
-from setup_llm_dev.errors import Corrupt, SetupError, Unreachable
 from setup_llm_dev.host.answers import Asker, Body, Cut, Expired, Failed, NoRanges, Span
 from setup_llm_dev.host.budget import Budget
 from setup_llm_dev.host.cancel import Cancel
-from setup_llm_dev.host.configuration import without_credentials
 from setup_llm_dev.host.files import system_error
 from setup_llm_dev.host.pieces import PIECE, Claim, Lease, crc32
 from setup_llm_dev.host.sockets import Wire
 from setup_llm_dev.host.transfer_job import Job
-from setup_llm_dev.host.transfer_routes import Route
-from setup_llm_dev.messages import message
+from setup_llm_dev.host.transfer_routes import Route, shown
+from setup_llm_dev.host.transfer_words import cut_off, endless, too_short
 
 _FIRST_STEP, _LEAST_STEP = 64 << 10, 16 << 10
 
@@ -161,7 +159,7 @@ class Crew:
         except (Failed, Expired) as error:
             failure = error
         except Cut:
-            failure = _cut_off(route)
+            failure = Failed(cut_off(shown(route)), again=True)
         finally:
             with self._work:
                 self.requests.discard(request)
@@ -254,7 +252,7 @@ class Crew:
                 at += count
                 step = self._told(request, count, before, step)
             if lease.stop is None and at > self._limits.unknown_size:
-                raise Failed(_endless(request.route), again=False)
+                raise Failed(endless(shown(request.route)), again=False)
             self._keep(request, buffer[: at - start], start, ended=ended and cut is None and lease.stop is None)
             if cut is not None:
                 raise cut
@@ -289,7 +287,7 @@ class Crew:
             job.partial.write(view, start)
         filled, crc = filled + len(view), crc32(view, crc)
         with self._work:
-            if lease.revoked:
+            if not job.pieces.holds(lease):
                 return
             if ended:
                 job.pieces.set_size(start + len(view))
@@ -320,26 +318,5 @@ class Crew:
             return  # a source may answer with less than the whole part
         if as_told and not body.is_part and size is not None:
             request.route.short += 1
-            raise Failed(_too_short(request, at, size), again=request.route.short < 2)
-        raise _cut_off(request.route)
-
-
-def _cut_off(route: Route) -> Failed:
-    shown = without_credentials(route.source.url)
-    return Failed(Unreachable(message("the answer of {url} was cut off", url=shown), url=shown), again=True)
-
-
-def _endless(route: Route) -> Corrupt:
-    shown = without_credentials(route.source.url)
-    return Corrupt(message("{url} sends more than any file that we expect", url=shown))
-
-
-def _too_short(request: Request, got: int, expected: int) -> SetupError:
-    return Corrupt(
-        message(
-            "{url} has {got} bytes where {expected} are expected",
-            url=without_credentials(request.route.source.url),
-            got=got,
-            expected=expected,
-        )
-    )
+            raise Failed(too_short(shown(request.route), at, size), again=request.route.short < 2)
+        raise Failed(cut_off(shown(request.route)), again=True)

@@ -7,7 +7,8 @@ from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from setup_llm_dev.documents.transfer import Limits, Wanted
-from setup_llm_dev.errors import Corrupt, Interrupted, SetupError, SystemRefused, Unreachable
+from setup_llm_dev.errors import Corrupt, Interrupted, SystemRefused, Unreachable
+from setup_llm_dev.host.adoption import adopt, hash_of, present_size
 from setup_llm_dev.host.cancel import Cancel
 from setup_llm_dev.host.configuration import without_credentials
 from setup_llm_dev.host.files import Files, system_error
@@ -15,7 +16,7 @@ from setup_llm_dev.host.partials import Kept, Origin, Partial, drop_orphans, orp
 from setup_llm_dev.host.pieces import PIECE, Lease, Pieces
 from setup_llm_dev.host.reading import Follower, Hasher
 from setup_llm_dev.host.transfer_routes import FICKLE, Route, Routes
-from setup_llm_dev.messages import message
+from setup_llm_dev.host.transfer_words import no_room, with_kept, wrong_bytes
 
 Follow = Callable[[BinaryIO], None]
 _SMALL = 8 * PIECE  # up to here whoever brings the last piece hashes the file
@@ -69,7 +70,9 @@ class Job:
     @property
     def reading_from(self) -> Callable[[], io.FileIO] | None:
         """Opens the bytes for a reader; None while there are none."""
-        return self.partial.reader if self.partial is not None else None
+        if self.partial is None:
+            return (lambda: io.FileIO(self.target, "rb")) if self.verified else None
+        return self.partial.reader
 
     def may_be_wrong_bytes(self, error: BaseException) -> bool:
         """Whether a consumer's failure may come from bytes that are not what they should be."""
@@ -101,7 +104,9 @@ class Job:
     def prepare(self, cancel: Cancel) -> None:
         """Use what is there: the target itself, or what an earlier run left. Raises SystemRefused, Interrupted."""
         try:
-            if self._target_is_right():
+            present = present_size(self._files, self.target, self.wanted)
+            if present is not None:
+                self.pieces.set_size(present)
                 self._finish_without_work()
                 return
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -113,70 +118,29 @@ class Job:
             self.state = "open"
             self.grown.notify_all()
 
-    def _target_is_right(self) -> bool:
-        """By content; anything else that stands there is removed, since that name says that it is verified."""
-        if self.target.is_file():
-            size = self.target.stat().st_size
-            if self.wanted.size in (None, size) and self._hash_of(self.target, size) == self.wanted.digest:
-                self.pieces.set_size(size)
-                return True
-        if self.target.is_dir() and not self.target.is_symlink():
-            self._files.remove_tree(self.target)
-        else:
-            self.target.unlink(missing_ok=True)
-        return False
-
-    def _hash_of(self, path: Path, size: int) -> str:
-        with io.FileIO(path, "rb") as stream:
-            hasher = Hasher(stream, size if self._is_git else None)
-            hasher.advance(size)
-            return hasher.hexdigest()
-
     def _finish_without_work(self) -> None:
         with self.grown:
             self.kept_bytes = self.pieces.size or 0
+            self.pieces.fill()
             self.verified = True
-            self.state = "done"
+            self.grown.notify_all()
         drop_orphans(self.folder, self.wanted.digest)
+        self._await_follower()
+        self._done()
 
     def _adopt_or_make(self, cancel: Cancel) -> None:
-        for orphan in orphans(self.folder, self.wanted.digest):
-            sizes = {self.wanted.size, orphan.kept.size} - {None}
-            if not orphan.kept.claims or len(sizes) != 1:
-                continue
-            try:
-                partial = Partial(self.folder, self.wanted.digest, orphan)
-            except FileNotFoundError:
-                continue  # another process was faster
-            except PermissionError:
-                continue  # Windows: it is in use
-            self._believe(partial, sizes.pop() or 0, cancel)
-            break
-        else:
+        adopted = adopt(self.folder, self.wanted, cancel)
+        if adopted is None:
             small = self.wanted.size is not None and self.wanted.size <= PIECE
             self._use(Partial(self.folder, self.wanted.digest, log=not small))
+        else:
+            with self.grown:
+                self.pieces.set_size(adopted.size)
+                for claim in adopted.claims:
+                    self.pieces.finish(claim)
+                self.kept_bytes = self.pieces.done_bytes
+            self._use(adopted.partial)
         drop_orphans(self.folder, self.wanted.digest)
-
-    def _believe(self, partial: Partial, size: int, cancel: Cancel) -> None:
-        """Keep those pieces of an earlier run that are still what they were."""
-        buffer = bytearray(PIECE)
-        good = []
-        try:
-            for claim in partial.kept.claims:
-                cancel.raise_if_set()
-                if partial.is_intact(claim, size, buffer):
-                    good.append(claim)
-        except BaseException:
-            partial.close()
-            raise
-        if len(good) < len(partial.kept.claims):
-            partial.restart(Kept(size, partial.kept.origins, tuple(good)))
-        with self.grown:
-            self.pieces.set_size(size)
-            for claim in good:
-                self.pieces.finish(claim)
-            self.kept_bytes = self.pieces.done_bytes
-        self._use(partial)
 
     def _use(self, partial: Partial) -> None:
         """Number the sources as the log knows them."""
@@ -199,7 +163,7 @@ class Job:
         assert self.partial is not None  # noqa: S101 - made before anything is asked
         if self.pieces.size is None and total is not None:
             if total > (have := self._files.free_bytes(self.folder)):
-                raise refused_for_space(total, have, self.folder)
+                raise no_room(total, have, self.folder)
             self.pieces.set_size(total)
             self.partial.note_size(total)
         if validator != route.validator or route.ranges is None:
@@ -213,6 +177,7 @@ class Job:
             self.revoke(lease)
         if numbers is None:
             self.pieces = Pieces(self.wanted.size)
+            self.kept_bytes = 0
         else:
             self.pieces.drop([claim.index for claim in self.pieces.claims.values() if claim.source in numbers])
         self.generation += 1
@@ -235,7 +200,7 @@ class Job:
 
     def is_to_be_checked(self) -> bool:
         """Whether a small file is complete, and nobody checks it yet; True once."""
-        if self._hashing or not self.pieces.is_complete:
+        if self._hashing or self.verified or self.ended or not self.pieces.is_complete:
             return False
         self._hashing = True
         return True
@@ -272,6 +237,7 @@ class Job:
                 hasher = hasher or Hasher(stream, size if self._is_git else None)
                 hasher.advance(frontier)
                 if complete:
+                    stream.close()  # on Windows a file that is open has no other name
                     return self._judge(hasher.hexdigest(), generation)
 
     def _has_news(self, position: int, generation: int) -> bool:
@@ -294,33 +260,18 @@ class Job:
 
     def _accuse(self, digest: str) -> None:
         numbers = self.pieces.sources
-        error = self.wrong_bytes(digest)
+        error = wrong_bytes(self.wanted.name, digest, self.wanted.digest)
         self.routes.accuse(numbers, error)
         self.forget()
         if lost := self.routes.lost:
             self.fail(lost)
         self.on_end()
 
-    def wrong_bytes(self, got: str) -> Corrupt:
-        """The error of a file that came whole and is another one."""
-        return Corrupt(
-            message(
-                "{name} is not what it should be: its hash is {got}, expected {expected}",
-                name=self.wanted.name,
-                got=got,
-                expected=self.wanted.digest,
-            ),
-            hint=message("nothing of it was kept; a mirror may be out of date or tampered with, try another one"),
-        )
-
     def _publish(self) -> None:
         assert self.partial is not None and self.pieces.size is not None  # noqa: S101
         self.partial.flush()
-        with self.grown:
-            while self.follower is not None and not self.follower.is_done and not self.failed:
-                self.grown.wait()
-            if self.failed:
-                return
+        if not self._await_follower():
+            return
         try:
             self.partial.publish(self.target, self.pieces.size)
         except FileNotFoundError:
@@ -328,16 +279,26 @@ class Job:
                 raise
         self._files.flush_dir(self.target.parent)
         drop_orphans(self.folder, self.wanted.digest)
+        self._done()
+
+    def _await_follower(self) -> bool:
+        """Until it has taken everything; False where the transfer failed meanwhile."""
+        with self.grown:
+            while self.follower is not None and not self.follower.is_done and not self.failed:
+                self.grown.wait()
+            return not self.failed
+
+    def _done(self) -> None:
         with self.grown:
             self.state = "done"
-            if self.follower is not None and self.follower.error is not None:
+            if self.follower is not None and self.error is None:
                 self.error = self.follower.error
         self.tell()
 
     def _is_there(self) -> bool:
         """Whether another process published the same bytes after it took our partial file."""
         size = self.pieces.size or 0
-        return self.target.is_file() and self._hash_of(self.target, size) == self.wanted.digest
+        return self.target.is_file() and hash_of(self.target, size, self.wanted) == self.wanted.digest
 
     def fail(self, error: BaseException) -> None:
         """End with this error."""
@@ -363,27 +324,8 @@ class Job:
         error, kept = self.error, self.pieces.done_bytes
         if not isinstance(error, Unreachable) or not kept:
             return error
-        text = message(
-            "{what}; {megabytes} MB of {name} are kept",
-            what=error.message,
-            megabytes=kept // 10**6,
-            name=self.wanted.name,
-        )
-        return Unreachable(text, url=error.url, status=error.status, hint=error.hint)
+        return with_kept(error, self.wanted.name, kept)
 
     @property
     def _is_git(self) -> bool:
         return self.wanted.sha256 is None
-
-
-def refused_for_space(need: int, have: int, folder: PurePath) -> SetupError:
-    """Too little room, told before the first byte."""
-    return SystemRefused(
-        message(
-            "{folder} has room for {have} MB, {need} MB are needed",
-            folder=str(folder),
-            have=have // 10**6,
-            need=-(-need // 10**6),
-        ),
-        hint=message("free some space, then run the same command again"),
-    )

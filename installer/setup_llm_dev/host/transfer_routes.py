@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from setup_llm_dev.documents.transfer import Limits, Source
 from setup_llm_dev.errors import SetupError, Unreachable
 from setup_llm_dev.host.answers import Failed
+from setup_llm_dev.host.configuration import without_credentials
 from setup_llm_dev.messages import message
 
 _PROGRESS = 64 << 10  # bytes after which a source that failed is as good as new
@@ -139,3 +140,8 @@ def _counted(error: SetupError, times: int) -> SetupError:
         return error
     text = message("{what}; tried {times} times", what=error.message, times=times)
     return Unreachable(text, url=error.url, status=error.status, hint=error.hint)
+
+
+def shown(route: Route) -> str:
+    """Its address as it may be told."""
+    return without_credentials(route.source.url)

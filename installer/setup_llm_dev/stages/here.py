@@ -17,6 +17,7 @@ from setup_llm_dev.stages.options import Options
 
 if TYPE_CHECKING:
     from setup_llm_dev.documents.catalog import Catalog
+    from setup_llm_dev.documents.hash_catalog import HashCatalog
     from setup_llm_dev.documents.ide_catalog import IdeCatalog
 
 
@@ -39,6 +40,14 @@ def catalogue() -> "Catalog":
     from setup_llm_dev.documents.manifests import manifests_folder
 
     return read_catalog(manifests_folder() / "catalog")
+
+
+def hash_catalogue() -> "HashCatalog":
+    """The hashes of torch's wheels that ship with us."""
+    from setup_llm_dev.documents.hash_catalog import read_hashes
+    from setup_llm_dev.documents.manifests import manifests_folder
+
+    return read_hashes(manifests_folder() / "catalog")
 
 
 def ide_catalogue() -> "IdeCatalog":

@@ -21,12 +21,13 @@ from setup_llm_dev.host.simple_index import Wheel, links, offered
 from setup_llm_dev.messages import Message, message
 from setup_llm_dev.stages.family import refuse_strays
 from setup_llm_dev.stages.hashes import complete
-from setup_llm_dev.stages.here import ide_catalogue
+from setup_llm_dev.stages.here import hash_catalogue, ide_catalogue
 from setup_llm_dev.stages.pin_ide import pin_ide
 from setup_llm_dev.stages.pin_model import pin_model
 from setup_llm_dev.stages.project import TorchSource, bound, project_text
 from setup_llm_dev.stages.pylock import read_pylock
 from setup_llm_dev.stages.request import Request
+from setup_llm_dev.stages.vouch import Vouching
 
 _MOST_RESOLUTIONS = 6
 
@@ -80,6 +81,7 @@ def pin(request: Request, choices: Choices) -> Pinned:
 
 def _resolve_first(request: Request, choices: Choices) -> tuple[Build, TorchSource, Interpreter, str, list[Message]]:
     asked = _Asked(request)
+    vouching = Vouching(request.host, request.surroundings, hash_catalogue(), request.torch_root)
     by_path = {interpreter.path: interpreter for interpreter in request.machine.interpreters}
     skipped: list[Message] = []
     failure: Refused | None = None
@@ -90,9 +92,12 @@ def _resolve_first(request: Request, choices: Choices) -> tuple[Build, TorchSour
                 interpreter = by_path[path]
                 if not _python_fits(build, interpreter) or not asked.offers(source, build, interpreter):
                     continue
+                if not vouching.possible(build, source, _tags_of(interpreter)):
+                    skipped.append(vouching.impossible(build))
+                    continue
                 request.say(_resolving(build, interpreter))
                 try:
-                    pylock = _resolve(request, build, source, interpreter)
+                    pylock = vouching.vouched(_resolve(request, build, source, interpreter), build, source)
                 except Unsatisfiable as error:
                     _refuse_silent_indexes(request)
                     failure, attempts = error, attempts + 1
@@ -156,14 +161,12 @@ class _Asked:
 
 
 def torch_sources(build: Build, surroundings: Surroundings) -> tuple[TorchSource, ...]:
-    """Where a build may come from: the user's own listings first, then its index or the mirror of that."""
-    links = tuple(TorchSource(link, flat=True) for link in surroundings.find_links) if build.label else ()
+    """Where a build may come from: the user's own listings first, then its index or mirrors of that."""
     if not build.index:
         return (TorchSource(surroundings.default_index or "", default=True),)
-    index = build.index
-    if surroundings.torch_root:
-        index = f"{surroundings.torch_root.rstrip('/')}/{build.variant}"
-    return (*links, TorchSource(index))
+    links = tuple(TorchSource(link, flat=True) for link in surroundings.find_links) if build.label else ()
+    places = surroundings.torch_places(build.variant, build.index)
+    return (*links, *(TorchSource(url, flat=flat) for url, flat in places))
 
 
 def _python_fits(build: Build, interpreter: Interpreter) -> bool:

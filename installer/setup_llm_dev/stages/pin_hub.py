@@ -7,8 +7,7 @@ from pathlib import PurePath
 import msgspec
 
 from setup_llm_dev.documents.catalog import ModelFacts
-from setup_llm_dev.documents.lock import HubModelLock
-from setup_llm_dev.documents.modelscope_lock import ModelScopeModelLock
+from setup_llm_dev.documents.lock import HubModelLock, ModelScopeModelLock
 from setup_llm_dev.documents.recipe import ModelWish
 from setup_llm_dev.errors import SetupError, Unreachable
 from setup_llm_dev.host.carriers import HUB
@@ -73,7 +72,7 @@ class ModelFinder:
         ours = "hub" in self.surroundings.chosen and endpoint != HUB
         pinned = facts.commit if ours and facts is not None and wish.revision == "main" else None
         self.say(message("asking the hub for {model}", model=name))
-        lock = Hub(self.host, endpoint.rstrip("/"), self.cache).resolve(name, pinned or wish.revision)
+        lock = Hub(self.host, endpoint.rstrip("/"), self.cache, trusted=not ours).resolve(name, pinned or wish.revision)
         lock = vouched_model(msgspec.structs.replace(lock, revision=wish.revision), self.surroundings, facts)
         doubt = unverified(lock, self.surroundings, facts)
         return FoundModel(lock, notes=(doubt,) if doubt else ())

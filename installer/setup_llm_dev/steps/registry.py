@@ -12,6 +12,7 @@ from setup_llm_dev.steps.launcher import LinkLauncher, WriteDesktopEntry
 from setup_llm_dev.steps.link import SwitchLink
 from setup_llm_dev.steps.memory import SetHeap
 from setup_llm_dev.steps.model import FetchHubModel, FetchPackageModel
+from setup_llm_dev.steps.modelscope import FetchModelScopeModel
 from setup_llm_dev.steps.packages import InstallPackages
 from setup_llm_dev.steps.project import MergeProject
 from setup_llm_dev.steps.smoke import RunSmoke
@@ -24,6 +25,7 @@ KINDS = (
     InstallPackages,
     FetchHubModel,
     FetchPackageModel,
+    FetchModelScopeModel,
     CheckVariant,
     RunSmoke,
     WriteFiles,
