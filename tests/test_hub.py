@@ -305,11 +305,14 @@ def test_the_librarys_own_tools_find_it_and_agree(hub: Hub, tmp_path: Path) -> N
     assert not list((tmp_path / "hf").rglob("*.part")), "something was left behind"
 
 
-def test_a_link_that_drops_every_few_bytes_ends_well(hub: Hub, tmp_path: Path) -> None:
-    """The stock client keeps nothing of an attempt, and gives up."""
-    hub.cdn.fault("*", cut(30_000), times=None, method="GET")
-    folder = client(hub, tmp_path).download(locked(hub))
-    assert (folder / "model.safetensors").read_bytes() == WEIGHTS
+def test_a_link_that_drops_every_three_megabytes_ends_well(tmp_path: Path) -> None:
+    """The stock client keeps nothing of such an attempt, and gives up."""
+    weights = os.urandom(20 << 20)
+    with Hub({"org/model": {**FILES, "model.safetensors": weights}}, large=100_000) as hub:
+        hub.cdn.fault("*", cut(3 << 20), times=None, method="GET")
+        folder = client(hub, tmp_path).download(locked(hub))
+        assert (folder / "model.safetensors").read_bytes() == weights
+        assert hub.cdn.served() <= 2 * len(weights)
 
 
 def test_one_bad_file_is_fetched_alone(hub: Hub, warm: Path, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_d16_a_poisoned_file_is_found_and_fetched_again(tmp_path: Path, poison: 
 
         fetch()
         assert store.holds(digest, len(BODY))
-        assert len(server.log) == 1
+        assert len(server.asked()) == 1
         POISONS[poison](place)
         assert poison == "flipped" or not store.holds(digest, len(BODY))
         assert not store.verified(digest)
@@ -57,7 +57,7 @@ def test_d16_a_poisoned_file_is_found_and_fetched_again(tmp_path: Path, poison: 
         POISONS[poison](place)
         fetch()  # the engine looks itself, too
         assert store.verified(digest)
-        assert len(server.log) == 3
+        assert len(server.asked()) == 3
     assert Path("/etc/passwd").exists()
 
 

@@ -36,6 +36,7 @@ OURS = (
     f"proofs/{HEX}{HEX}.json",
     "scratch/tmp.abc/x",
     "logs/20260101T000000000000Z-12.log",
+    "backups/jdk.table.xml.20260101T000000000000Z.0123456789abcdef",
     ".models.12.removed/config.json",
     "run.lock",
 )
@@ -187,7 +188,7 @@ def test_what_could_not_be_taken_back_keeps_the_memory_of_it(world: World) -> No
         assert failures(world.uninstall()) == ["own"]
         assert len(list(Path(world.layout.journals).iterdir())) == 1
         assert (work / ".own" / "x").read_text() == "1"
-    assert sorted(path.name for path in world.data.iterdir()) == ["journals", "logs", "run.lock"]
+    assert sorted(path.name for path in world.data.iterdir()) == ["backups", "journals", "logs", "run.lock"]
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="immutable folders are made with chattr")
@@ -202,7 +203,7 @@ def test_a_place_that_can_not_be_removed_is_named_and_the_rest_goes(world: World
     finally:
         os.system(f"chattr -i {stuck}")  # noqa: S605
     assert failures(events) == ["models"]
-    assert sorted(path.name for path in world.data.iterdir()) == ["journals", "logs", "models", "run.lock"]
+    assert sorted(path.name for path in world.data.iterdir()) == ["backups", "journals", "logs", "models", "run.lock"]
     assert failures(world.uninstall()) == []
     assert not world.data.exists()
 

@@ -171,9 +171,11 @@ class Files:
     def remove_tree(self, path: PurePath) -> None:
         """Remove a folder of ours with all that is in it; links are removed, not followed."""
         target = Path(path)
-        if not os.path.lexists(target):
-            return
         with _in_words(target):
+            if target.parent.is_dir():
+                _drop_stale(target, ".removed")
+            if not os.path.lexists(target):
+                return
             if target.is_symlink():
                 target.unlink()
                 return
@@ -312,13 +314,17 @@ def system_error(error: OSError, path: PurePath | str) -> SetupError:
 
 
 def _drop_stale(target: Path, end: str) -> None:
-    """Temporary files for this very target whose process is gone: what a kill left."""
+    """What a kill left for this very target: temporary files and half-removed folders whose process is gone."""
     start = f".{target.name}."
     for name in os.listdir(target.parent):
         if name.startswith(start) and name.endswith(end):
-            owner = name.removeprefix(start).partition(".")[0]
-            if owner.isdigit() and _dead(int(owner)):
-                (target.parent / name).unlink(missing_ok=True)
+            owner, place = name.removeprefix(start).partition(".")[0], target.parent / name
+            if not owner.isdigit() or not _dead(int(owner)):
+                continue
+            if place.is_dir() and not place.is_symlink():
+                _remove_aside(place)
+            else:
+                place.unlink(missing_ok=True)
 
 
 def _dead(process: int) -> bool:

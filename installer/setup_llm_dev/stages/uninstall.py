@@ -22,8 +22,9 @@ from setup_llm_dev.stages.undo import undo
 _Shape = tuple[str, ...]
 _SHAPES: tuple[tuple[str, _Shape], ...] = (  # a folder, and what names in it and below look like, level by level
     ("environments", (r".+", r"[0-9a-f]{12}-\d+")),
-    ("models", (r"[0-9a-f]{12}|hub-.+\.json",)),
-    ("store", (r"sha256|partial",)),
+    ("models", (r"[0-9a-f]{12}|hub-.+\.json|partial",)),
+    ("store", (r"sha256|partials?|wheels",)),
+    ("backups", (r".+\.\d{8}T\d+Z\.[0-9a-f]{16}",)),
     ("ide", (r"pycharm-.+",)),
     ("locks", (r"pylock\.[0-9a-f]{12}\.toml",)),
     ("programs", (r"smoke-[0-9a-f]{12}\.pyz",)),
@@ -31,10 +32,11 @@ _SHAPES: tuple[tuple[str, _Shape], ...] = (  # a folder, and what names in it an
     ("scratch", (r".+",)),
 )
 _MEMORY: tuple[tuple[str, _Shape], ...] = (
+    ("backups", (r".+\.\d{8}T\d{12}Z\.[0-9a-f]{16}",)),
     ("logs", (r"\d{8}T\d{12}Z-\d+\.log",)),
     ("journals", (r"\d{8}T\d{12}Z-\d+\.jsonl",)),
 )
-"""Removed last: with them an interrupted uninstall goes on, and one that failed is tried again."""
+"""Removed last and only when all else is gone: with them an interrupted or failed uninstall goes on."""
 _LOCK = ("run.lock", "run.owner")
 _HALF_WAY = re.compile(r"\..+\.(removed|tmp|new)")
 """What a kill left of a removal or a write of ours."""

@@ -87,10 +87,10 @@ class InitializeGit:
         """A repository that is more than `git init` left stays, and the files beside it with it."""
         _drop(host, self.workspace)
         repository = self.workspace / ".git"
-        if receipt.get("repository") and host.files.exists(repository):
-            if not _as_made(host, repository, receipt.get("config")):
+        if receipt.get("repository"):
+            if host.files.exists(repository) and not _as_made(host, repository, receipt.get("config")):
                 return (message("{path} was used since, so it stays", path=str(repository)),)
-            host.files.remove_tree(repository)
+            host.files.remove_tree(repository)  # and what an undo that was killed had half removed
         return tuple(_taken_back(host, self.workspace, receipt.get("written", {})))
 
     def record(self) -> dict[str, Any]:

@@ -1,0 +1,49 @@
+"""The map of pieces and the log of a partial file: whatever happens, no byte is claimed that nobody brought."""
+
+import itertools
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from setup_llm_dev.host.owners import is_gone, read_owner, this_process
+from setup_llm_dev.host.partials import read_kept
+from setup_llm_dev.host.pieces import PIECE, Claim, Lease, Pieces
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 9 * PIECE), st.lists(st.tuples(st.integers(0, 4), st.integers(0, 7)), max_size=60))
+def test_every_byte_is_leased_once_and_the_frontier_is_what_is_done(size: int, moves: list[tuple[int, int]]) -> None:
+    pieces, held, done = Pieces(size), list[Lease](), set[int]()
+    for move, number in moves:
+        if move == 0 and (lease := pieces.take((number + 1) * PIECE, 0)):
+            held.append(lease)
+        elif move == 4 and held and (half := pieces.split(held[number % len(held)], 0)):
+            held.append(half)
+        elif held:
+            lease = held[number % len(held)]
+            if move == 1 and lease.stop is not None and lease.at < lease.stop:
+                index = lease.at // PIECE
+                assert index not in done
+                pieces.finish(Claim(index, 0, 0))
+                done.add(index)
+                lease.at = min((index + 1) * PIECE, lease.stop)
+            elif move == 2:
+                pieces.give_back(lease, 0)
+                held.remove(lease)
+        ranges = sorted((lease.at, lease.stop or 0) for lease in held)
+        assert all(one[1] <= two[0] for one, two in itertools.pairwise(ranges))
+        first = next((index for index in range(size // PIECE + 1) if index not in done), size)
+        assert pieces.frontier == min(first * PIECE, size)
+        assert pieces.done_bytes == sum(pieces.length(index) for index in done)
+
+
+@given(st.text())
+def test_a_log_of_anything_is_read(text: str) -> None:
+    assert all(0 <= claim.crc < 1 << 32 for claim in read_kept(text).claims)
+    read_owner(text)
+
+
+def test_a_process_is_its_own_owner_and_alive() -> None:
+    me = this_process()
+    assert read_owner(me.to_json()) == me
+    assert is_gone(me) is False
