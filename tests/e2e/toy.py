@@ -78,10 +78,10 @@ def toy_world(folder: Path) -> Iterator[Toy]:
     """Build the wheels and serve them."""
     wheels, torch = folder / "wheels", folder / "torch"
     build_wheel(wheels, "pip", "26.1")
-    build_wheel(wheels, "tiny-one", "1.0", files=_modules("tiny_one", 12), requires=["tiny-two"])
-    build_wheel(wheels, "tiny-two", "1.5", files=_modules("tiny_two", 5))
-    build_wheel(wheels, "tiny-two", "1.4", files=_modules("tiny_two", 5))
-    build_wheel(wheels, "tiny-model", "0.1", files=_model())
+    build_wheel(wheels, "tiny-one", "1.0", files=tiny_modules("tiny_one", 12), requires=["tiny-two"])
+    build_wheel(wheels, "tiny-two", "1.5", files=tiny_modules("tiny_two", 5))
+    build_wheel(wheels, "tiny-two", "1.4", files=tiny_modules("tiny_two", 5))
+    build_wheel(wheels, "tiny-model", "0.1", files=tiny_model())
     build_wheel(wheels, "stranger", "3.0")
     feature = f"cp3{sys.version_info.minor}"
     torch_wheel(torch, TORCH, tag=f"{feature}-{feature}-manylinux_2_28_{platform.machine()}")
@@ -92,12 +92,12 @@ def toy_world(folder: Path) -> Iterator[Toy]:
         yield Toy(folder, index, jetbrains, recipe, folder / "uv-cache")
 
 
-def _modules(package: str, count: int) -> dict[str, str | bytes]:
+def tiny_modules(package: str, count: int) -> dict[str, str | bytes]:
     files: dict[str, str | bytes] = {f"{package}/part_{n}.py": f"NUMBER = {n}\n" * 20 for n in range(count)}
     return files | {f"{package}/__init__.py": ""}
 
 
-def _model() -> dict[str, str | bytes]:
+def tiny_model() -> dict[str, str | bytes]:
     weights = bytes(range(256)) * 400
     return {
         "tiny_model/__init__.py": "",

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from tests.e2e.machine import Machine, processes_of
 from tests.e2e.toy import Toy
-from tests.oracle import comparable, done_holds
+from tests.kill.lived_in import TABLE
+from tests.oracle import Manifest, changes, comparable, done_holds, manifest
 
 PROGRAM = Path(__file__).with_name("killed_at.py")
 OURS = (".local/share/setup-llm-dev/journals/", ".local/share/setup-llm-dev/logs/", ".local/share/uv/")
@@ -23,19 +24,28 @@ SCRATCH = ".local/share/setup-llm-dev/scratch"
 
 @dataclass
 class Sweep:
-    """All points of one command on machines at one place. `prepare` brings a bare machine to where it starts."""
+    """All points of one command on machines at one place.
+
+    `inhabit` puts into an empty home what is the user's; `prepare` brings it from there to where the command starts.
+    """
 
     toy: Toy
     place: Path
     words: tuple[str, ...]
     prepare: Callable[[Machine], None]
+    inhabit: Callable[[Path], None]
     failures: list[str] = field(default_factory=list)
     killed: int = 0
+    _foreign: Manifest = field(default_factory=dict)
+    _tables: set[bytes | None] = field(default_factory=set)
 
     def undisturbed(self) -> tuple[int, dict[str, str]]:
         """How many changes a run makes, and the tree that it leaves."""
         machine = self._fresh()
+        old = _table(machine)
         assert not self._killed(machine, 0), "a run without a kill was killed"
+        self._tables = {old, _table(machine)}
+        assert self._harm(machine) == []
         return int((self.place / "count").read_text()), tree(machine.home)
 
     def at(self, point: int, wanted: dict[str, str]) -> None:
@@ -44,7 +54,8 @@ class Sweep:
         if not self._killed(machine, point):
             return  # the order of lanes differs from run to run: this one made fewer changes
         self.killed += 1
-        wrong = self._half_visible(machine) + self._heal(machine)
+        wrong = self._half_visible(machine) + self._harm(machine)
+        wrong += self._heal(machine) + self._harm(machine)
         wrong += differences(wanted, tree(machine.home))
         wrong += [f"still running: {words}" for words in processes_of(self.place)]
         # Names of Python's own, by which it tries the folder out, are not ours to sweep.
@@ -57,6 +68,12 @@ class Sweep:
         if not machine.venv.is_symlink():
             return []
         return [] if (machine.generation / "generation.json").is_file() else ["visible, but not whole"]
+
+    def _harm(self, machine: Machine) -> list[str]:
+        """What is the user's has its bytes, modes and times; a table of interpreters is the old or the new one."""
+        found = {path: entry for path, entry in manifest(machine.home).items() if path in self._foreign}
+        wrong = [f"of the user's, {line}" for line in changes(self._foreign, found) if not line.endswith(f" {TABLE}")]
+        return wrong if _table(machine) in self._tables else [*wrong, "the table of interpreters is half changed"]
 
     def _heal(self, machine: Machine) -> list[str]:
         done = machine.run(*self.words)
@@ -74,6 +91,8 @@ class Sweep:
         (self.place / "tmp").mkdir(parents=True)
         machine = self.toy.machine(self.place / "home", TMPDIR=str(self.place / "tmp"))
         machine.home.mkdir()
+        self.inhabit(machine.home)
+        self._foreign = manifest(machine.home)
         self.prepare(machine)
         return machine
 
@@ -88,7 +107,19 @@ class Sweep:
 def tree(home: Path) -> dict[str, str]:
     """A machine's tree without what two runs may have different: times, inodes, our notes of each run."""
     found = comparable(home, _without_times)
-    return {name: line for name, line in found.items() if not name.startswith(OURS) and name != SCRATCH}
+    return {
+        _undated(name): line for name, line in found.items() if not name.startswith(OURS) and name != SCRATCH
+    }  # fmt: skip
+
+
+def _undated(name: str) -> str:
+    """A backup's name says when it was made."""
+    return re.sub(r"(/backups/.+)\.\d{8}T\d+Z\.", r"\1.", name)
+
+
+def _table(machine: Machine) -> bytes | None:
+    place = machine.home / TABLE
+    return place.read_bytes() if place.is_file() else None
 
 
 def differences(wanted: dict[str, str], found: dict[str, str]) -> list[str]:
@@ -107,6 +138,10 @@ def _without_times(name: str, data: bytes) -> bytes:
         return json.dumps([report["verdict"], report["gaps"], report["torch"], report["places"]]).encode()
     if name.endswith("generation.files"):
         return json.dumps(sorted(entry[:3] for entry in json.loads(data))).encode()
+    if re.search(r"/ide/pycharm-[^/]+\.json$", name):
+        facts = json.loads(data)
+        facts["tree"]["files"] = sorted(entry[:3] for entry in facts["tree"]["files"])
+        return json.dumps(facts).encode()
     if name.endswith("/model.json"):
         return json.dumps({path: {**file, "stat": None} for path, file in json.loads(data).items()}).encode()
     return data

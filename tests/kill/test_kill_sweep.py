@@ -8,19 +8,18 @@ import pytest
 
 from tests.e2e.machine import Machine
 from tests.e2e.toy import Toy
+from tests.kill.lived_in import users_files, users_settings
 from tests.kill.sweep import Sweep
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is of POSIX")
 SAMPLE = 5
 """Kill points of each command in the normal tests; `make nightly` takes all."""
-
-
-def nothing(_machine: Machine) -> None:
-    """A bare machine."""
+COMMANDS = ("first", "apply", "update", "undo", "uninstall")
 
 
 def sweep_of(command: str, toy: Toy, place: Path) -> Sweep:
-    """apply on a bare machine; apply again with a newer package in its recipe; undo of an apply."""
+    """apply on a bare machine (`first`), and where an IDE has foreign interpreters; apply again with a newer package in
+    the recipe; undo of an apply; uninstall of two projects."""
 
     def applied(machine: Machine) -> None:
         assert toy.apply(machine).code == 0
@@ -32,14 +31,30 @@ def sweep_of(command: str, toy: Toy, place: Path) -> Sweep:
         words = (word if word != str(toy.recipe) else str(older) for word in toy.words())
         assert machine.run(*words).code == 0
 
-    if command == "apply":
-        return Sweep(toy, place, toy.words(), nothing)
-    if command == "update":
-        return Sweep(toy, place, toy.words(), applied_older)
-    return Sweep(toy, place, ("undo", str(toy.recipe)), applied)
+    def applied_twice(machine: Machine) -> None:
+        applied(machine)
+        assert toy.apply(machine, "--workspace", str(machine.home / "another")).code == 0
+
+    words, prepare = {
+        "first": (toy.words(), _nothing),
+        "apply": (toy.words(), _nothing),
+        "update": (toy.words(), applied_older),
+        "undo": (("undo", str(toy.recipe)), applied),
+        "uninstall": (("uninstall", "-y"), applied_twice),
+    }[command]
+    return Sweep(toy, place, words, prepare, users_files if command == "first" else _inhabited)
 
 
-@pytest.mark.parametrize("command", ["apply", "update", "undo"])
+def _nothing(_machine: Machine) -> None:
+    """The command starts on what is the user's alone."""
+
+
+def _inhabited(home: Path) -> None:
+    users_files(home)
+    users_settings(home)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_some_kill_points(command: str, toy: Toy, tmp_path: Path) -> None:
     sweep = sweep_of(command, toy, tmp_path / "machine")
     total, wanted = sweep.undisturbed()
@@ -50,7 +65,7 @@ def test_some_kill_points(command: str, toy: Toy, tmp_path: Path) -> None:
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("command", ["apply", "update", "undo"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_kill_point(command: str, toy: Toy, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sweep = sweep_of(command, toy, tmp_path / "machine")
     total, wanted = sweep.undisturbed()

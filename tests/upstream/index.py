@@ -34,7 +34,8 @@ class Section:
 
     `hashes`: links carry `#sha256=`; `metadata`: METADATA is served beside each wheel and announced;
     `python`: links carry Requires-Python; `json`: pages also as JSON where a client accepts it;
-    `elsewhere`: links are absolute and point to the second origin.
+    `elsewhere`: links are absolute and point to the second origin;
+    `stored`: files lie beside `prefix`, below packages/ and their hash, as the general index and its mirrors have them.
     """
 
     prefix: str
@@ -45,6 +46,12 @@ class Section:
     python: bool = True
     json: bool = True
     elsewhere: bool = False
+    stored: bool = False
+
+    @property
+    def packages(self) -> str:
+        """The folder of the files of a `stored` section."""
+        return self.prefix.rpartition("/")[0] + "/packages/"
 
 
 def simple(folder: Path, prefix: str = "/simple", *, hashes: bool = True, metadata: bool = True) -> Section:
@@ -120,6 +127,8 @@ class Index:
 
     def _answer(self, request: Request) -> Response:
         for section in self.sections:
+            if section.stored and request.path.startswith(section.packages):
+                return _content(section, request.path.rpartition("/")[2])
             if request.path == section.prefix:
                 return Response(301, {"Location": f"{section.prefix}/"})
             if request.path.startswith(section.prefix + "/"):
@@ -190,7 +199,8 @@ def _link(section: Section, base: str, file: Path) -> str:
 
 def _json_row(section: Section, base: str, file: Path) -> dict[str, Any]:
     """What a page says of a file; `+` is written `%2B` in addresses."""
-    row: dict[str, Any] = {"filename": file.name, "url": f"{base}/{quote(file.name)}", "hashes": {}}
+    url = f"{_stored_below(section, file) if section.stored else f'{base}/'}{quote(file.name)}"
+    row: dict[str, Any] = {"filename": file.name, "url": url, "hashes": {}}
     if section.hashes:
         row["hashes"] = {"sha256": _sha256(file)}
     if file.suffix != ".whl":
@@ -202,6 +212,12 @@ def _json_row(section: Section, base: str, file: Path) -> dict[str, Any]:
     if section.python and python:
         row["requires-python"] = python[1].decode()
     return row
+
+
+def _stored_below(section: Section, file: Path) -> str:
+    """Two digits, two, and sixty: of another hash in the world, but any will do."""
+    digest = _sha256(file)
+    return f"{section.packages}{digest[:2]}/{digest[2:4]}/{digest[4:]}/"
 
 
 def _html_page(title: str, links: Iterable[str]) -> Response:

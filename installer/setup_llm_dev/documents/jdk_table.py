@@ -109,6 +109,10 @@ def without_entry(
     return splice(data, [removed(data, node) for node in found])
 
 
+EMPTY = f'<application>\n  <component name="{_COMPONENT}">\n  </component>\n</application>'.encode()
+"""What is left of a table of our making once its last entry is gone."""
+
+
 def usable(entry: TableEntry, table: Sequence[TableEntry]) -> bool:
     """Whether a project that names this entry gets it, as a plain local interpreter.
 

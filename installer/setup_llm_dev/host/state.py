@@ -102,6 +102,7 @@ class RunMemory:
     workspace: str
     steps: tuple[tuple[str, str, dict[str, Any], dict[str, Any]], ...]  # id, kind, record, receipt
     undone: frozenset[str]
+    kept: frozenset[str]  # of the undone: those that stayed, because others work with what they made
     finished_undo: bool
     notes: tuple[dict[str, Any], ...]
 
@@ -129,6 +130,7 @@ def read_run(path: Path) -> RunMemory:
         workspace=next((str(e.get("workspace", "")) for e in entries if "began" in e), ""),
         steps=steps,
         undone=frozenset(e["undone"] for e in entries if "undone" in e),
+        kept=frozenset(e["undone"] for e in entries if "undone" in e and "kept" in e),
         finished_undo=any(e.get("undo") == "finished" for e in entries),
         notes=tuple(e for e in entries if "report_sha256" in e),
     )

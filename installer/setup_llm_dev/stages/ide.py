@@ -20,6 +20,7 @@ from setup_llm_dev.stages.options import Options
 from setup_llm_dev.stages.pin_ide import pin_ide
 from setup_llm_dev.stages.probe import answers
 from setup_llm_dev.stages.request import Request
+from setup_llm_dev.steps.ide_tree import read_facts
 
 
 def ide_side(host: Host, ide: IdeLock | None, layout: Layout, machine: Machine, python: str) -> IdeSide:
@@ -43,9 +44,18 @@ def settled(request: Request, lock: Lock, options: Options) -> Lock:
     """
     if not request.with_ide or not _is_open(request, lock, options):
         return lock
-    ide, gaps = pin_ide(request, ide_catalogue())
+    ide, gaps = pinned_ide(request)
     others = tuple(gap for gap in lock.gaps if gap.what not in ("ide", "plugins"))
     return msgspec.structs.replace(lock, ide=ide, gaps=(*others, *gaps))
+
+
+def pinned_ide(request: Request) -> tuple[IdeLock | None, tuple[Gap, ...]]:
+    """`pin_ide`; one that we unpacked ourselves is locked as such, so that its files go on being looked after."""
+    ide, gaps = pin_ide(request, ide_catalogue())
+    if isinstance(ide, InstalledIdeLock) and PurePath(ide.home).parent == request.layout.ides:
+        facts = read_facts(request.host, request.layout.ides / f"pycharm-{ide.version}.json")
+        ide = facts.ide if facts is not None and facts.ide is not None else ide
+    return ide, gaps
 
 
 def launcher_of(host: Host, plan: Plan, machine: Machine) -> PurePath | None:

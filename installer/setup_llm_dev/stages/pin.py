@@ -21,8 +21,8 @@ from setup_llm_dev.host.simple_index import Wheel, links, offered
 from setup_llm_dev.messages import Message, message
 from setup_llm_dev.stages.family import refuse_strays
 from setup_llm_dev.stages.hashes import complete
-from setup_llm_dev.stages.here import hash_catalogue, ide_catalogue
-from setup_llm_dev.stages.pin_ide import pin_ide
+from setup_llm_dev.stages.here import hash_catalogue
+from setup_llm_dev.stages.ide import pinned_ide
 from setup_llm_dev.stages.pin_model import pin_model
 from setup_llm_dev.stages.project import TorchSource, bound, project_text
 from setup_llm_dev.stages.pylock import read_pylock
@@ -49,7 +49,7 @@ def pin(request: Request, choices: Choices) -> Pinned:
     build, source, interpreter, pylock, skipped = _resolve_first(request, choices)
     pylock, unhashed = complete(pylock, request.host, source, request.surroundings)
     model, gaps = (None, ()) if not request.with_model else pin_model(request, interpreter)
-    ide, missing = (None, ()) if not request.with_ide else pin_ide(request, ide_catalogue())
+    ide, missing = (None, ()) if not request.with_ide else pinned_ide(request)
     torch = TorchLock(
         version=build.version,
         variant=build.variant,

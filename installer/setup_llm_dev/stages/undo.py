@@ -32,13 +32,15 @@ def undo(host: Host, memory: RunMemory, others: Sequence[RunMemory] = ()) -> Ite
         if name in memory.undone:
             continue
         try:
-            left = _kept(host, memory, name, record, others) or step_of(kind, record).undo(host, receipt)
+            kept = _kept(host, memory, name, record, others)
+            left = kept or step_of(kind, record).undo(host, receipt)
         except (SetupError, OSError) as error:
             failures += 1
             shown = error if isinstance(error, SetupError) else system_error(error, error.filename or name)
             yield Failed(step=name, phase="switch", seconds=0.0, text=shown.message, hint=shown.hint, exit_code=9)
             continue
-        _note(host, memory, {"undone": name})
+        # Who takes everything back one day has to know that this one still stands.
+        _note(host, memory, {"undone": name} | ({"kept": "yes"} if kept else {}))
         yield Undone(step=name, summary=_summary(name), left=left)
     if not failures:
         _note(host, memory, {"undo": "finished"})

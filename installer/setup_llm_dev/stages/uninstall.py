@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 from setup_llm_dev.documents.events import Event, Failed, Undone
@@ -13,7 +13,7 @@ from setup_llm_dev.errors import Interrupted, SetupError
 from setup_llm_dev.host.configuration import Surroundings
 from setup_llm_dev.host.files import drop_temporary, system_error
 from setup_llm_dev.host.resolver import Uv
-from setup_llm_dev.host.state import RunMemory, read_run, standing_runs
+from setup_llm_dev.host.state import RunMemory, read_run
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 from setup_llm_dev.stages.undo import undo
@@ -24,7 +24,6 @@ _SHAPES: tuple[tuple[str, _Shape], ...] = (  # a folder, and what names in it an
     ("environments", (r".+", r"[0-9a-f]{12}-\d+")),
     ("models", (r"[0-9a-f]{12}|hub-.+\.json|partial",)),
     ("store", (r"sha256|partials?|wheels",)),
-    ("backups", (r".+\.\d{8}T\d+Z\.[0-9a-f]{16}",)),
     ("ide", (r"pycharm-.+",)),
     ("locks", (r"pylock\.[0-9a-f]{12}\.toml",)),
     ("programs", (r"smoke-[0-9a-f]{12}\.pyz",)),
@@ -32,7 +31,7 @@ _SHAPES: tuple[tuple[str, _Shape], ...] = (  # a folder, and what names in it an
     ("scratch", (r".+",)),
 )
 _MEMORY: tuple[tuple[str, _Shape], ...] = (
-    ("backups", (r".+\.\d{8}T\d{12}Z\.[0-9a-f]{16}",)),
+    ("backups", (r"made\.json|.+\.\d{8}T\d{12}Z\.[0-9a-f]{16}",)),
     ("logs", (r"\d{8}T\d{12}Z-\d+\.log",)),
     ("journals", (r"\d{8}T\d{12}Z-\d+\.jsonl",)),
 )
@@ -80,11 +79,16 @@ def inventory(host: Host, layout: Layout) -> Inventory:
     workspaces = dict.fromkeys(Path(run.workspace) for run in known if run.workspace)
     places = tuple(_place(host, layout, name, shape) for name, shape in (*_SHAPES, *_MEMORY))
     return Inventory(
-        runs=standing_runs(layout.journals),
+        runs=tuple(_standing(run) for run in reversed(known) if run.steps and (run.kept or not run.finished_undo)),
         workspaces=tuple(workspaces),
         places=places,
         kept=tuple(_kept(host, layout)),
     )
+
+
+def _standing(run: RunMemory) -> RunMemory:
+    """What an undo left because others used it, goes now."""
+    return replace(run, undone=run.undone - run.kept, finished_undo=False)
 
 
 def uninstall(host: Host, layout: Layout, found: Inventory) -> Iterator[Event]:

@@ -194,7 +194,7 @@ class InstallIde:
         if host.files.is_dir(self.folder):
             keep_aside(host, Path(self.folder), before.tree if before else tree)
         facts = UnpackedIde(
-            archive_sha256=self.ide.sha256, version=self.ide.version, launcher=launcher, tree=tree
+            archive_sha256=self.ide.sha256, version=self.ide.version, launcher=launcher, tree=tree, ide=self.ide
         )  # fmt: skip
         host.files.write(self.facts, msgspec.json.encode(facts))
         host.files.remove_tree(self.folder)

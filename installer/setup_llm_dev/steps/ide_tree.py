@@ -31,6 +31,7 @@ class UnpackedIde(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     launcher: str
     tree: InstalledTree
+    ide: ArchiveIdeLock | None = None  # None: written by an earlier version
 
 
 def read_facts(host: Host, place: PurePath) -> UnpackedIde | None:

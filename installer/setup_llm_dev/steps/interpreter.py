@@ -4,11 +4,13 @@ The table belongs to the user and the IDE, which writes it anew when it ends. So
 file that we do not fully understand, a backup of what stood there, and an entry that is right already stays as it is.
 """
 
+import json
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, ClassVar, NoReturn
 
 from setup_llm_dev.documents.jdk_table import (
+    EMPTY,
     TableEntry,
     VenvEntry,
     entries,
@@ -28,6 +30,9 @@ from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 from setup_llm_dev.steps.preview import FileChange
 from setup_llm_dev.steps.step import Progress, Satisfied, Unsatisfied
+
+_MADE = "made.json"
+"""Among the backups: tables that we made, with the folders made for them, whose first entry is gone already."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +121,7 @@ class ConfigureInterpreter:
                 return self._without_folders(host, receipt)
             taken = _Removal(self, host, made, str(receipt.get("replaced", "")).encode())
             edit_file(host, self.table, taken, within=self.settings, backups=self.backups, limit=SIZE_LIMIT)
+            self._drop_empty(host, receipt)
         except (Untouchable, Unreadable) as error:
             return (message("{path} stays as it is: {why}", path=str(self.table), why=error.why),)
         return taken.left
@@ -171,11 +177,31 @@ class ConfigureInterpreter:
             ),
         )
 
+    def _drop_empty(self, host: Host, receipt: Receipt) -> None:
+        """A table that we made outlives the entry it was made for while others of ours are in it: its end is kept in
+        mind, and with the last of them it goes too."""
+        note = self.backups / _MADE
+        made = _read_note(host, note)
+        if receipt.get("new"):
+            made[str(self.table)] = list(receipt.get("folders", ()))
+            host.files.write(note, json.dumps(made).encode())
+        if str(self.table) in made and remove_unchanged(host, self.table, EMPTY, within=self.settings):
+            self._without_folders(host, {"folders": made.pop(str(self.table))})
+            host.files.write(note, json.dumps(made).encode()) if made else host.files.remove(note)
+
     def _without_folders(self, host: Host, receipt: Receipt) -> tuple[Message, ...]:
         for folder in receipt.get("folders", ()):
             if not host.files.remove_empty_dir(Path(folder)):
                 break
         return ()
+
+
+def _read_note(host: Host, note: PurePath) -> dict[str, list[str]]:
+    try:
+        found = json.loads(host.files.read_text(note) or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 class _Change:
