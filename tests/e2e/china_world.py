@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -83,9 +82,9 @@ class China:
         return found
 
     def spoil(self) -> None:
-        """Nanjing's sends back, Aliyun's wheels of torch break off in the middle, TUNA's packages, the hub's lie."""
+        """Nanjing's sends back, Shanghai's wheels break off in the middle, TUNA's packages, the hub's lie."""
         self.nju.fault("*.whl", redirect("https://download.pytorch.org/whl/cpu/torch.whl"), times=None)
-        self.aliyun.fault("/pytorch-wheels/*.whl", cut(1_200_000), times=None)
+        self.sjtu.fault("/pytorch-wheels/*.whl", cut(1_200_000), times=None)
         self.tuna.fault("/packages/*/tiny_one*.whl", cut(500), times=None)
         self.hub.cdn.fault("*", flip(5000), times=None)
 
@@ -134,6 +133,7 @@ def main(ground: Ground, trust: Path, home: Path, story: str) -> None:
         "SSL_CERT_FILE": str(trust / "ca.pem"),
         "UV_CACHE_DIR": str(home / "uv-cache"),
         "SETUP_LLM_DEV_LARGE_BYTES": str(LARGE),
+        "UV_HTTP_RETRIES": "0",
     }
     teller = Storyteller(china, Machine(home, settings, recipe="toy"))
     shown = Authority(trust / "ca.pem", trust / "chain.pem", trust / "key.pem")

@@ -3,12 +3,10 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from xml.sax.saxutils import escape
 
-# What XML 1.0 has no way to write, and what the IDE would take for a path macro such as $USER_HOME$.
-_UNWRITABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+from setup_llm_dev.documents.xml_text import quoted
+
 _NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff$/\\]")
-_ESCAPED = {'"': "&quot;", "\n": "&#10;", "\r": "&#13;", "\t": "&#9;"}
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ def document(root: Element, *, declaration: bool = True) -> bytes:
 
 def tag_lines(node: Element, depth: int = 0) -> Iterator[tuple[int, str]]:
     """Each tag on a line of its own, with how deep it stands below `node`; ValueError as `document`."""
-    start = "<" + node.name + "".join(f" {key}={_quoted(value)}" for key, value in node.attributes)
+    start = "<" + node.name + "".join(f" {key}={quoted(value)}" for key, value in node.attributes)
     if not node.children:
         yield depth, start + " />"
         return
@@ -54,9 +52,3 @@ def tag_lines(node: Element, depth: int = 0) -> Iterator[tuple[int, str]]:
 def writable_name(text: str) -> str:
     """`text` as the name of an SDK, a module or its file: what the IDE could not read back becomes `_`."""
     return _NOT_IN_NAMES.sub("_", text)
-
-
-def _quoted(value: str) -> str:
-    if found := _UNWRITABLE.search(value):
-        raise ValueError(f"XML can't hold U+{ord(found[0]):04X}")
-    return '"' + escape(value, _ESCAPED) + '"'

@@ -33,15 +33,17 @@ class Mirror:
     flat: bool = False
 
 
-def carriers(url: str, mirrors: Iterable[Mirror]) -> tuple[str, ...]:
-    """Every address to try, in order; one of a known mirror leads to the other mirrors and to its maker as well.
+def carriers(url: str, mirrors: Iterable[Mirror], known: Iterable[Mirror] = ()) -> tuple[str, ...]:
+    """Every address to try, in order; one of a mirror leads to the other mirrors and to its maker as well.
+
+    known: mirrors that are not to be asked, but whose addresses may stand in a lock of an earlier day.
 
     >>> carriers("https://huggingface.co/a/b/resolve/main/c", [Mirror("hub", "https://mirror.example")])
     ('https://mirror.example/a/b/resolve/main/c', 'https://huggingface.co/a/b/resolve/main/c')
     """
-    known = tuple(mirrors)
-    maker = _at_maker(url, known)
-    return tuple(dict.fromkeys([*_mirrored(maker, known), url, maker]))
+    asked = tuple(mirrors)
+    maker = _at_maker(url, (*asked, *known))
+    return tuple(dict.fromkeys([*_mirrored(maker, asked), url, maker]))
 
 
 def _mirrored(url: str, mirrors: tuple[Mirror, ...]) -> Iterable[str]:

@@ -7,7 +7,7 @@ pip's own configuration counts, because that is where a company already names it
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Literal, cast
 from urllib.parse import urlsplit, urlunsplit
@@ -41,6 +41,7 @@ class Surroundings:
     modelscope: str | None = None  # the endpoint of ModelScope; None: its own
     modelscope_instead: bool = False  # neither the hub nor a mirror of it answered, but ModelScope did
     spares: tuple[Mirror, ...] = ()  # more mirrors that answered, should the chosen one fail
+    known: tuple[Mirror, ...] = field(default=(), compare=False)  # all of the catalogue, whether they answer or not
     preset: Preset = "auto"
     chosen: frozenset[Kind] = frozenset()  # turned to a mirror by us: nobody who sits here vouches for it
     kept: frozenset[Kind] = frozenset()  # switched off by the user: not to be turned to a mirror
@@ -85,7 +86,7 @@ class Surroundings:
 
     def carriers(self, url: str) -> tuple[str, ...]:
         """The addresses that may carry the bytes of a maker's `url`: mirrors first, the maker's own last."""
-        return carriers(url, self.mirrors)
+        return carriers(url, self.mirrors, self.known)
 
     @property
     def indexes(self) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ _NETWORK = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", 
             "SSL_CERT_FILE", "SSL_CERT_DIR", "SSL_CLIENT_CERT", "NETRC", "XDG_CACHE_HOME", "XDG_CONFIG_HOME",
             "XDG_CONFIG_DIRS", "XDG_DATA_HOME", "APPDATA", "LOCALAPPDATA", "USERPROFILE", "PROGRAMDATA")  # fmt: skip
 _HOUR = 3600.0
+_CHATTER = ("Resolved", "Using Python", "warning:", "Downloading ", "Downloaded ", "Prepared ")
 
 
 class Unsatisfiable(Refused):
@@ -218,6 +219,6 @@ def _network_error(text: str) -> Unreachable | None:
 def _reason(text: str) -> str:
     """The sentences that matter of uv's answer, one line."""
     lines = [re.sub(r"^(error|cause|Caused by): ", "", line.strip(" ×├╰─▶│•")) for line in text.splitlines()]
-    kept = [line for line in lines if line and not line.startswith(("Resolved", "Using Python", "warning:"))]
+    kept = [line for line in lines if line and not line.startswith(_CHATTER)]
     joined = " ".join(kept) or "no reason given"
     return joined if len(joined) <= 900 else joined[:900] + " …"

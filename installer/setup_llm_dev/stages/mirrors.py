@@ -35,11 +35,27 @@ def choose_mirrors(
     free = tuple(k for k in KINDS if k in wanted & catalog.kinds.keys() and _free(surroundings, k))
     if surroundings.preset == "none" or not free:
         return surroundings
+    surroundings = replace(surroundings, known=_known(catalog))
     silent = free if surroundings.preset == "cn" else _silent(host, surroundings, catalog, free)
     chosen = surroundings
     for kind, rows in _answering(host, catalog, silent).items():
         chosen = _turned(chosen, kind, rows, say)
     return chosen
+
+
+def next_index(surroundings: Surroundings, url: str) -> Surroundings | None:
+    """With the next mirror of the package index in place of the one that `url` is of; None where there is no other."""
+    spare = next((mirror for mirror in surroundings.spares if mirror.kind == "pypi"), None)
+    if spare is None or not of_packages(surroundings, url):
+        return None
+    rest = tuple(mirror for mirror in surroundings.spares if mirror != spare)
+    return replace(surroundings, default_index=spare.url, spares=rest)
+
+
+def of_packages(surroundings: Surroundings, url: str) -> bool:
+    """Whether an address is one of the default package index, its files beside `simple` included."""
+    root = (surroundings.default_index or "").rstrip("/").removesuffix("/simple")
+    return bool(root) and url.startswith(f"{root}/")
 
 
 def kinds_of_run(recipe: Recipe, choices: Choices, parts: frozenset[str]) -> frozenset[Kind]:
@@ -53,6 +69,14 @@ def kinds_of_run(recipe: Recipe, choices: Choices, parts: frozenset[str]) -> fro
         scheme = recipe.model.source.partition(":")[0]
         needed |= {"hub"} if scheme == "hf" else {"modelscope"} if scheme == "modelscope" else set()
     return frozenset(needed)
+
+
+def _known(catalog: MirrorCatalog) -> tuple[Mirror, ...]:
+    return tuple(_mirror(kind, row) for kind in KINDS if kind in catalog.kinds for row in catalog.kinds[kind].mirrors)
+
+
+def _mirror(kind: Kind, row: MirrorRow) -> Mirror:
+    return Mirror(kind, row.url, flat=row.form == "flat")
 
 
 def _free(surroundings: Surroundings, kind: Kind) -> bool:
@@ -89,7 +113,7 @@ def _turned(surroundings: Surroundings, kind: Kind, rows: tuple[MirrorRow, ...],
     said = _said(surroundings, kind, first)
     for text in said:
         say(text)
-    spares = tuple(Mirror(kind, row.url, flat=row.form == "flat") for row in others if row.api == "hub")
+    spares = tuple(_mirror(kind, row) for row in others if row.api == "hub")
     return replace(
         _used(surroundings, kind, first),
         chosen=surroundings.chosen | {kind},

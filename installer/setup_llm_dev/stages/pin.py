@@ -2,7 +2,7 @@
 
 import functools
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from urllib.parse import urlsplit
 
@@ -13,7 +13,7 @@ from setup_llm_dev.__about__ import __version__
 from setup_llm_dev.documents.choices import Build, Choices
 from setup_llm_dev.documents.lock import Lock, PackagesLock, PythonLock, TorchLock
 from setup_llm_dev.documents.machine import Interpreter
-from setup_llm_dev.errors import Refused, Unreachable
+from setup_llm_dev.errors import Corrupt, Refused, Unreachable
 from setup_llm_dev.host.configuration import Surroundings, without_credentials
 from setup_llm_dev.host.files import temporary
 from setup_llm_dev.host.resolver import Unsatisfiable, Uv
@@ -23,11 +23,12 @@ from setup_llm_dev.stages.family import refuse_strays
 from setup_llm_dev.stages.hashes import complete
 from setup_llm_dev.stages.here import hash_catalogue
 from setup_llm_dev.stages.ide import pinned_ide
+from setup_llm_dev.stages.mirrors import next_index, of_packages
 from setup_llm_dev.stages.pin_model import pin_model
 from setup_llm_dev.stages.project import TorchSource, bound, project_text
 from setup_llm_dev.stages.pylock import read_pylock
 from setup_llm_dev.stages.request import Request
-from setup_llm_dev.stages.vouch import Vouching
+from setup_llm_dev.stages.vouch import Contradicted, Vouching
 
 _MOST_RESOLUTIONS = 6
 
@@ -44,8 +45,20 @@ class Pinned:
 def pin(request: Request, choices: Choices) -> Pinned:
     """The first choice that the configured sources really offer and that resolves.
 
-    Raises Refused (3) when none does, Unreachable (4) when that is because sources did not answer.
+    Raises Refused (3) when none does, Unreachable (4) when that is because sources did not answer, Corrupt (5) when
+    mirrors say other hashes than who may say so.
     """
+    try:
+        return _pinned(request, choices)
+    except Unreachable as error:
+        other = next_index(request.surroundings, error.url)
+        if other is None:
+            raise
+        request.say(message("{why}; the mirror {url} is used", why=error.message, url=other.default_index or ""))
+        return pin(replace(request, surroundings=other), choices)
+
+
+def _pinned(request: Request, choices: Choices) -> Pinned:
     build, source, interpreter, pylock, skipped = _resolve_first(request, choices)
     pylock, unhashed = complete(pylock, request.host, source, request.surroundings)
     model, gaps = (None, ()) if not request.with_model else pin_model(request, interpreter)
@@ -84,7 +97,7 @@ def _resolve_first(request: Request, choices: Choices) -> tuple[Build, TorchSour
     vouching = Vouching(request.host, request.surroundings, hash_catalogue(), request.torch_root)
     by_path = {interpreter.path: interpreter for interpreter in request.machine.interpreters}
     skipped: list[Message] = []
-    failure: Refused | None = None
+    failure: Refused | Unreachable | Corrupt | None = None
     attempts = 0
     for build in choices.builds:
         for source in torch_sources(build, request.surroundings):
@@ -98,14 +111,20 @@ def _resolve_first(request: Request, choices: Choices) -> tuple[Build, TorchSour
                 request.say(_resolving(build, interpreter))
                 try:
                     pylock = vouching.vouched(_resolve(request, build, source, interpreter), build, source)
-                except Unsatisfiable as error:
+                except Unreachable as error:
+                    if not vouching.doubts(source) or of_packages(request.surroundings, error.url):
+                        raise
+                    failure = error
+                    asked.give_up(source, error)
+                    request.say(error.message)
+                except (Unsatisfiable, Contradicted) as error:
                     _refuse_silent_indexes(request)
                     failure, attempts = error, attempts + 1
                     skipped.append(_did_not_resolve(build, interpreter, error))
                     if attempts >= _MOST_RESOLUTIONS:
                         raise
-                    continue
-                return build, source, interpreter, pylock, [*asked.silent(), *skipped]
+                else:
+                    return build, source, interpreter, pylock, [*asked.silent(), *skipped]
     raise failure or asked.nothing_offered(choices)
 
 
@@ -123,6 +142,11 @@ class _Asked:
         wanted = Version(build.version)
         supported = _tags_of(interpreter)
         return any(version == wanted and not supported.isdisjoint(t) for version, t in self._page(source))
+
+    def give_up(self, source: TorchSource, error: Unreachable) -> None:
+        """It had a page, but not what the page names."""
+        self._wheels[source] = ()
+        self._unreachable[urlsplit(source.url).netloc] = error
 
     def silent(self) -> list[Message]:
         return [error.message for error in self._unreachable.values()]
@@ -229,7 +253,7 @@ def _resolving(build: Build, interpreter: Interpreter) -> Message:
     )
 
 
-def _did_not_resolve(build: Build, interpreter: Interpreter, error: Refused) -> Message:
+def _did_not_resolve(build: Build, interpreter: Interpreter, error: Refused | Corrupt) -> Message:
     return message(
         "torch {version} on Python {python}: {why}",
         version=build.version,

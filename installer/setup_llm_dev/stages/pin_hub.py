@@ -75,7 +75,8 @@ class ModelFinder:
         lock = Hub(self.host, endpoint.rstrip("/"), self.cache, trusted=not ours).resolve(name, pinned or wish.revision)
         lock = vouched_model(msgspec.structs.replace(lock, revision=wish.revision), self.surroundings, facts)
         doubt = unverified(lock, self.surroundings, facts)
-        return FoundModel(lock, notes=(doubt,) if doubt else ())
+        twin = facts.modelscope if ours and doubt is None and facts is not None else None
+        return FoundModel(lock, (f"modelscope:{twin}",) if twin else (), (doubt,) if doubt else ())
 
     def _at_modelscope(self, wish: ModelWish, facts: ModelFacts | None) -> FoundModel | None:
         """Only what the catalogue knows every byte of, so that it is the same model, in the same cache."""

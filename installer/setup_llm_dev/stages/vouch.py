@@ -21,7 +21,7 @@ from setup_llm_dev.documents.choices import Build
 from setup_llm_dev.documents.hash_catalog import HashCatalog
 from setup_llm_dev.documents.lock import HubModelLock, ModelFile, ModelScopeModelLock
 from setup_llm_dev.documents.recipe_values import TORCH_FAMILY
-from setup_llm_dev.errors import Unreachable
+from setup_llm_dev.errors import Corrupt, Unreachable
 from setup_llm_dev.host.carriers import Kind
 from setup_llm_dev.host.configuration import Surroundings
 from setup_llm_dev.host.resolver import Unsatisfiable
@@ -38,6 +38,10 @@ class Unvouched(Unreachable):
     """Nobody who may say so says that these are the right bytes: as good as not there (4)."""
 
 
+class Contradicted(Corrupt):
+    """A mirror says that other bytes are the right ones than those who may say so (5)."""
+
+
 @dataclass
 class Vouching:
     """Remembers what the maker's index said, and whether it answers at all."""
@@ -49,9 +53,17 @@ class Vouching:
     _pages: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     _silent: bool = False
 
+    def doubts(self, source: TorchSource) -> bool:
+        """Whether we turned to a source. The maker's own index, and what the user named, need nobody's word."""
+        chosen = self.surroundings.chosen
+        if source.default:
+            return "pypi" in chosen
+        of_mirror = any(source.url.startswith(m.url.rstrip("/") + "/") for m in self.surroundings.mirrors)
+        return "torch" in chosen and of_mirror and source.url not in self.surroundings.find_links
+
     def possible(self, build: Build, source: TorchSource, tags: frozenset[Tag]) -> bool:
         """Whether to ask a source for a build at all: a resolution takes seconds, and only so many are tried."""
-        if not self._doubted(source):
+        if not self.doubts(source):
             return True
         return self.hashes.knows(build.version, tags) or bool(source.url and self._official(build.variant, "torch"))
 
@@ -64,9 +76,10 @@ class Vouching:
     def vouched(self, pylock: str, build: Build, source: TorchSource) -> str:
         """The lock, each wheel of torch's family with a hash that somebody vouches for, told or not by the mirror.
 
-        Raises Unsatisfiable (3) naming the wheel where nobody does, or where the mirror says something else.
+        Raises Unsatisfiable (3) naming the wheel where nobody does, Contradicted (5) where the mirror says something
+        else.
         """
-        if not self._doubted(source):
+        if not self.doubts(source):
             return pylock
         lock = tomllib.loads(pylock)
         changed = False
@@ -94,7 +107,7 @@ class Vouching:
             wheel["hashes"]["sha256"] = known[0]
             return True
         if told not in known:
-            raise Unsatisfiable(
+            raise Contradicted(
                 message(
                     "{file}: the mirror {host} says sha256 {found}, which is not the known {expected}",
                     file=name, host=urlsplit(address).netloc, found=told, expected=known[0],
@@ -123,14 +136,6 @@ class Vouching:
                 return {}
             self._pages[key] = {row.name: row.sha256 for row in rows if row.sha256}
         return self._pages.get(key, {})
-
-    def _doubted(self, source: TorchSource) -> bool:
-        """A source that we turned to. The maker's own index, and what the user named, are not."""
-        chosen = self.surroundings.chosen
-        if source.default:
-            return "pypi" in chosen
-        of_mirror = any(source.url.startswith(m.url.rstrip("/") + "/") for m in self.surroundings.mirrors)
-        return "torch" in chosen and of_mirror and source.url not in self.surroundings.find_links
 
 
 def vouched_model(lock: HubModelLock, surroundings: Surroundings, facts: ModelFacts | None) -> HubModelLock:

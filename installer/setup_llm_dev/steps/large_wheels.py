@@ -25,11 +25,16 @@ _VARIABLE = "SETUP_LLM_DEV_LARGE_BYTES"
 
 def large_wheels(host: Host, pylock: str) -> tuple[LockedWheel, ...]:
     """Those of a lock that come over the network and have `LARGE_BYTES` or more; sizes not told come by HEAD."""
-    remote = [wheel for wheel in locked_wheels(pylock) if urlsplit(wheel.url).scheme in ("http", "https")]
+    remote = _remote(pylock)
     unknown = tuple(wheel.url for wheel in remote if wheel.size is None)
     sizes = dict(zip(unknown, host.fetcher().sizes(unknown), strict=True)) if unknown else {}
     least = _least(host)
     return tuple(wheel for wheel in remote if (wheel.size or sizes.get(wheel.url) or 0) >= least)
+
+
+def with_spares(pylock: str, surroundings: Surroundings) -> tuple[LockedWheel, ...]:
+    """Those of a lock that somebody else carries too, for when the address in it fails."""
+    return tuple(wheel for wheel in _remote(pylock) if len(surroundings.carriers(wheel.url)) > 1)
 
 
 def fetch(
@@ -57,6 +62,10 @@ def from_store(host: Host, pylock: str, wheels: tuple[LockedWheel, ...], store: 
     path = folder / "pylock.store.toml"
     path.write_text(tomli_w.dumps(lock), encoding="utf-8")
     return path
+
+
+def _remote(pylock: str) -> list[LockedWheel]:
+    return [wheel for wheel in locked_wheels(pylock) if urlsplit(wheel.url).scheme in ("http", "https")]
 
 
 def _named(host: Host, wheel: LockedWheel, store: PurePath) -> Path:

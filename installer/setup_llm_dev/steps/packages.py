@@ -11,7 +11,8 @@ import msgspec
 
 from setup_llm_dev.documents.journal import Receipt
 from setup_llm_dev.documents.plan import Phase
-from setup_llm_dev.errors import Corrupt, SetupError
+from setup_llm_dev.documents.pylock import LockedWheel
+from setup_llm_dev.errors import Corrupt, SetupError, Unreachable
 from setup_llm_dev.host.configuration import read_surroundings
 from setup_llm_dev.host.files import temporary
 from setup_llm_dev.host.installed import (
@@ -117,14 +118,24 @@ class InstallPackages:
         uv = Uv(host, surroundings)
         pylock = host.files.read_bytes(self.pylock).decode()
         large = large_wheels.large_wheels(host, pylock)
-        if not large:
-            uv.sync(self.pylock, self.python, lambda line: progress(None, None, "", _talk(line)))
+        if large and self._cached(uv):
             return
-        if self._cached(uv):
-            return
-        large_wheels.fetch(host, large, self.store, surroundings, progress)
+        try:
+            self._install(host, uv, pylock, large, progress)
+        except (Unreachable, Corrupt) as error:
+            spares = large_wheels.with_spares(pylock, surroundings)
+            if not surroundings.chosen or set(spares) <= set(large):
+                raise
+            # uv asks one address alone; our own engine asks every mirror that we know of.
+            progress(None, None, "", message("{why}; others are asked", why=error.message))
+            self._install(host, uv, pylock, tuple(dict.fromkeys((*large, *spares))), progress)
+
+    def _install(self, host: Host, uv: Uv, pylock: str, ours: tuple[LockedWheel, ...], progress: Progress) -> None:
+        """By uv, but `ours` through our own engine."""
+        if ours:
+            large_wheels.fetch(host, ours, self.store, uv.surroundings, progress)
         with temporary() as folder:
-            local = large_wheels.from_store(host, pylock, large, self.store, folder)
+            local = large_wheels.from_store(host, pylock, ours, self.store, folder) if ours else self.pylock
             uv.sync(local, self.python, lambda line: progress(None, None, "", _talk(line)))
 
     def _cached(self, uv: Uv) -> bool:
