@@ -13,7 +13,7 @@ import pytest
 from setup_llm_dev.documents.events import Applied, Began, Event, Failed, Progressed, Skipped, Started
 from setup_llm_dev.documents.journal import Receipt
 from setup_llm_dev.documents.plan import Phase
-from setup_llm_dev.errors import CheckFailed, Corrupt, Interrupted, SetupError, Unreachable
+from setup_llm_dev.errors import CheckFailed, Corrupt, Dispensable, Interrupted, SetupError, Unreachable
 from setup_llm_dev.host.cancel import Cancel
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
@@ -164,6 +164,16 @@ def test_an_optional_step_that_fails_otherwise_ends_the_run(host: Host, tmp_path
     events = happen(steps, host)
     assert not failure_of(events).forgiven
     assert sorted(os.listdir(tmp_path)) == ["home"]
+
+
+def test_what_an_optional_step_can_do_without_is_forgiven(host: Host, tmp_path: Path) -> None:
+    for optional in (True, False):
+        place = tmp_path / str(optional)
+        place.mkdir()
+        broken = Touch("git", place, "switch", optional=optional, work=fails(Dispensable(message("no"))))
+        failed = failure_of(happen([broken, Touch("link", place, "switch")], host))
+        assert (failed.forgiven, failed.exit_code) == (optional, 6)
+        assert (place / "link").exists() is optional
 
 
 def test_the_host_of_an_optional_step_may_be_out_of_reach_and_the_rest_goes_on(host: Host, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from setup_llm_dev.documents.gitignore import gitignore
 from setup_llm_dev.documents.idea_project import ProjectWish
-from setup_llm_dev.errors import SystemRefused
+from setup_llm_dev.errors import Dispensable
 from setup_llm_dev.host.world import Host, System
 from setup_llm_dev.messages import message
 from setup_llm_dev.steps.git import InitializeGit, git_note, git_program, repository_around
@@ -145,7 +145,7 @@ def test_a_git_that_fails_is_named_and_leaves_nothing(host: Host, work: Path, tm
     broken.chmod(0o755)
     step = InitializeGit(work)
     receipt = step.before(scratch_host(host.home, {"PATH": str(broken.parent)}))
-    with pytest.raises(SystemRefused, match="out of luck"):
+    with pytest.raises(Dispensable, match="out of luck"):
         step.apply(scratch_host(host.home, {"PATH": str(broken.parent)}), silent)
     assert not (work / ".git").exists()
     assert step.undo(host, receipt) == ()

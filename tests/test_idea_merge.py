@@ -254,6 +254,18 @@ def test_ours_follow_our_wish_until_somebody_changes_them(tmp_path: Path, host: 
     assert (folder / "predict.xml").read_bytes() == mine
 
 
+def test_a_run_that_was_killed_before_its_memory_is_remembered_by_the_next(tmp_path: Path, host: Host) -> None:
+    workspace = tmp_path / "llm"
+    merge(host, workspace)
+    remembered = (workspace / MEMORY).read_bytes()
+    (workspace / MEMORY).unlink()
+    merge(host, workspace)
+    assert (workspace / MEMORY).read_bytes() == remembered
+    wish = tuple(replace(run, environment=(("CUDA_VISIBLE_DEVICES", "0"),)) for run in RUNS)
+    merge(host, workspace, runs=wish)
+    assert b"CUDA_VISIBLE_DEVICES" in (workspace / ".idea" / "runConfigurations" / "train.xml").read_bytes()
+
+
 def test_run_configurations_of_before_the_memory_are_ours(tmp_path: Path, host: Host) -> None:
     workspace = tmp_path / "llm"
     former = tuple(replace(run, environment=(("PYTHONUNBUFFERED", "1"),)) for run in RUNS)
@@ -340,6 +352,26 @@ def test_something_else_in_the_place_is_refused(tmp_path: Path, host: Host, name
         (workspace / name).symlink_to(tmp_path / "gone")
     with pytest.raises(Refused, match=str(workspace / name)):
         step(workspace).check(host)
+
+
+def test_write_protection_is_respected_before_anything_is_done(tmp_path: Path, host: Host) -> None:
+    workspace = project(tmp_path, "2023.2")
+    before = tree(workspace)
+    misc = workspace / ".idea" / "misc.xml"
+    misc.chmod(0o444)
+    with pytest.raises(Refused, match=r"misc\.xml.*write-protected"):
+        step(workspace).check(host)
+    with pytest.raises(Refused, match=r"misc\.xml.*write-protected"):
+        step(workspace).apply(host, silent)
+    misc.chmod(0o644)
+    assert tree(workspace) == before
+    one, receipt = merge(host, workspace)
+    misc.chmod(0o444)
+    [left] = one.undo(host, receipt)
+    assert "stays as it is" in str(left)
+    misc.chmod(0o644)
+    assert one.undo(host, receipt) == ()
+    assert tree(workspace) == before
 
 
 # undo after somebody went on working ------------------------------------------------------------------------
@@ -476,13 +508,13 @@ def test_a_save_of_pycharm_in_between_is_not_lost(tmp_path: Path, host: Host, ti
     text = misc.read_text()
     assert f'project-jdk-name="{SDK}"' in text
     assert [f'"Saved{n}"' in text for n in range(times)] == [True] * times
-    assert not list(misc.parent.glob("*.tmp"))
+    assert not list(misc.parent.glob("*.setup-llm-dev*"))
 
 
 def test_what_a_kill_left_beside_a_file_is_gone_after_the_next_run_or_undo(tmp_path: Path, host: Host) -> None:
     workspace = project(tmp_path, "2023.2")
     before = tree(workspace)
-    left = [workspace / ".idea" / name for name in (".misc.xml.setup-llm-dev.tmp", "..gitignore.setup-llm-dev.tmp")]
+    left = [workspace / ".idea" / name for name in (".misc.xml.setup-llm-dev", "..gitignore.setup-llm-dev")]
     for file in left:
         file.write_text("half")
     one, receipt = merge(host, workspace)

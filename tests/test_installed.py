@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from setup_llm_dev.host.installed import Difference, compare, distributions, read_records, site_packages
 from tests.ground import FEATURE
@@ -87,6 +88,19 @@ def test_a_link_in_place_of_a_file_is_what_it_leads_to(environment: Path) -> Non
     differences = compare(environment, files)
     assert [Path(d.path).name for d in differences] == ["core.py"]
     assert all(isinstance(d, Difference) for d in differences)
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_folder_in_place_of_a_file_is_a_change_even_if_it_has_its_size(environment: Path, full: bool) -> None:
+    files, _ = read_records(environment)
+    place = site(environment) / "some_thing" / "core.py"
+    place.unlink()
+    place.mkdir()
+    name = place.relative_to(environment).as_posix()
+    same_size = [replace(f, size=place.lstat().st_size) if f.path == name else f for f in files]
+    for known in (files, same_size):
+        assert compare(environment, known, full=full) == (Difference(name, "changed"),)
+    assert found(environment) == {("some_thing/core.py", "changed")}
 
 
 def test_names_and_versions_come_from_the_folders(environment: Path) -> None:

@@ -69,6 +69,10 @@ class SystemRefused(SetupError):
     exit_code = 6
 
 
+class Dispensable(SystemRefused):
+    """The same of something that the rest can do without: an optional step forgives it."""
+
+
 class Busy(SetupError):
     """Somebody else holds what we need."""
 

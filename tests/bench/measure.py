@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +29,14 @@ class Row(NamedTuple):
     @property
     def within(self) -> bool:
         return self.limit is None or (self.ratio is not None and self.ratio <= self.limit)
+
+
+class Timed(NamedTuple):
+    """A process from start to end: wall seconds, peak resident bytes of it alone, and what it printed."""
+
+    seconds: float
+    peak: int
+    out: str
 
 
 class Run(NamedTuple):
@@ -114,17 +122,22 @@ def _number(value: float | None, width: int) -> str:
     return f"{'–':>{width}}" if value is None else f"{value:{width}.2f}"
 
 
-def _run(argv: Sequence[str], home: Path) -> Run:
+def timed(argv: Sequence[str | Path], environment: Mapping[str, str], cwd: Path | None = None) -> "Timed":
+    """Run to a good end; raises RuntimeError with what it said otherwise."""
     began = time.monotonic()
-    child = subprocess.Popen(
-        argv, env=_environment(home), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL
-    )
+    pipe = subprocess.PIPE
+    child = subprocess.Popen(argv, env=environment, cwd=cwd, stdout=pipe, stderr=pipe, stdin=subprocess.DEVNULL)
     memory = _Memory(child.pid)
-    _, errors = child.communicate()
+    out, errors = child.communicate()
     seconds = time.monotonic() - began
     if child.returncode:
         raise RuntimeError(f"{argv} ended with {child.returncode}: {errors.decode()[-2000:]}")
-    return Run(seconds, memory.peak, home)
+    return Timed(seconds, memory.peak, out.decode())
+
+
+def _run(argv: Sequence[str], home: Path) -> Run:
+    done = timed(argv, _environment(home))
+    return Run(done.seconds, done.peak, home)
 
 
 class _Memory:

@@ -32,7 +32,7 @@ LIAR = "mirror.liar.example"
 ARCHIVE = f"/python/pycharm-{PYCHARM}.tar.gz"
 LARGE = 1_000_000
 """Between the size of the wheel of torch and the sizes of all others."""
-SECONDS = 2.0
+SECONDS = 5.0
 _ARCH = {"x86_64": "amd64", "aarch64": "aarch64"}[platform.machine()]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -21,20 +22,24 @@ from tests.e2e.china_ground import ARCHIVE, LARGE, LIAR, MODEL, TWIN, Ground
 from tests.e2e.machine import Machine
 from tests.e2e.netns import Authority, Fronts
 from tests.e2e.toy import INTERPRETER
-from tests.upstream.acts import cut, flip, redirect
+from tests.upstream.acts import Act, cut, flip, redirect, status
 from tests.upstream.hub import Hub
 from tests.upstream.index import Index, Section, flat
 from tests.upstream.modelscope import ModelScope
 from tests.upstream.server import Upstream, files
 
+TOKEN = "hf_CHINAchinaCHINAchina0123456789"
 TUNA, ALIYUN, HUAWEI = "pypi.tuna.tsinghua.edu.cn", "mirrors.aliyun.com", "mirrors.huaweicloud.com"
 NJU, SJTU = "mirrors.nju.edu.cn", "mirror.sjtu.edu.cn"
 HUB, HUB_FILES = "hf-mirror.com", "cdn.hf-mirror.com"
 SCOPE, SCOPE_FILES = "modelscope.cn", "cdn.modelscope.cn"
 JETBRAINS = "download.jetbrains.com.cn"
-MAKERS = ("download.pytorch.org", "huggingface.co", "download.jetbrains.com", "data.services.jetbrains.com")
-BLACK_HOLE = "download.pytorch.org"
-NAMES = (TUNA, ALIYUN, HUAWEI, NJU, SJTU, LIAR, HUB, HUB_FILES, SCOPE, SCOPE_FILES, JETBRAINS, *MAKERS)
+TORCH_MAKER, JETBRAINS_MAKER, FEED = "download.pytorch.org", "download.jetbrains.com", "data.services.jetbrains.com"
+HUB_MAKER, HUB_MAKER_FILES = "huggingface.co", "cdn.huggingface.co"
+NAMES = (
+    TUNA, ALIYUN, HUAWEI, NJU, SJTU, LIAR, HUB, HUB_FILES, SCOPE, SCOPE_FILES, JETBRAINS,
+    TORCH_MAKER, HUB_MAKER, HUB_MAKER_FILES, JETBRAINS_MAKER, FEED,
+)  # fmt: skip
 
 
 class China:
@@ -42,51 +47,56 @@ class China:
 
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
-        torch, packages = ground.torch, ground.packages
-        self.tuna = Index(_packages(packages, "/simple"))
-        self.aliyun = Index(_packages(packages, "/pypi/simple"), flat(torch, "/pytorch-wheels/cpu"))
-        self.nju = Index(_torch(torch, "/pytorch/whl"))
-        self.liar = Index(_torch(ground.lies, "/whl"))
-        self.sjtu = Index(_torch(torch, "/pytorch-wheels"))
-        self.hub = Hub({MODEL: ground.model})
-        self.hub.cdn.url = f"https://{HUB_FILES}"
+        self.tuna, self.aliyun, self.nju, self.liar, self.sjtu = (Index() for _ in range(5))
+        self.torch_maker = Index()
+        self.hub, self.hub_maker = (Hub({MODEL: ground.model}) for _ in range(2))
         self.scope = ModelScope({TWIN: ground.model}, partial_as_200=True)
-        self.scope.cdn.url = f"https://{SCOPE_FILES}"
-        self.jetbrains = Upstream(files({ARCHIVE: ground.archive}))
-        self.maker_of_torch = Index(_torch(torch, "/whl"))
-        self.indexes = {
-            TUNA: self.tuna, ALIYUN: self.aliyun, NJU: self.nju, LIAR: self.liar, SJTU: self.sjtu
+        self.jetbrains, self.jetbrains_maker = (Upstream(files({ARCHIVE: ground.archive})) for _ in range(2))
+        # A hub sends its visitors on for large files; to plain HTTP nobody would follow it.
+        self.hub.cdn.url, self.scope.cdn.url = f"https://{HUB_FILES}", f"https://{SCOPE_FILES}"
+        self.hub_maker.cdn.url = f"https://{HUB_MAKER_FILES}"
+        self.mirrors: dict[str, Upstream] = {
+            TUNA: self.tuna.origin, ALIYUN: self.aliyun.origin, NJU: self.nju.origin, LIAR: self.liar.origin,
+            SJTU: self.sjtu.origin, HUB: self.hub.origin, HUB_FILES: self.hub.cdn, SCOPE: self.scope.origin,
+            SCOPE_FILES: self.scope.cdn, JETBRAINS: self.jetbrains,
         }  # fmt: skip
-        self.running: dict[str, Upstream] = {
-            **{name: index.origin for name, index in self.indexes.items()},
-            HUB: self.hub.origin, HUB_FILES: self.hub.cdn, SCOPE: self.scope.origin, SCOPE_FILES: self.scope.cdn,
-            JETBRAINS: self.jetbrains,
+        self.makers: dict[str, Upstream] = {
+            TORCH_MAKER: self.torch_maker.origin, HUB_MAKER: self.hub_maker.origin,
+            HUB_MAKER_FILES: self.hub_maker.cdn, JETBRAINS_MAKER: self.jetbrains_maker,
         }  # fmt: skip
+        self.serve(ground.torch)
+
+    def serve(self, torch: Path) -> None:
+        """With these wheels of torch; those of the liar are always its own."""
+        packages = self.ground.packages
+        self.tuna.sections = (_packages(packages, "/simple"),)
+        self.aliyun.sections = (_packages(packages, "/pypi/simple"), flat(torch, "/pytorch-wheels/cpu"))
+        self.nju.sections = (_torch(torch, "/pytorch/whl"),)
+        self.sjtu.sections = (_torch(torch, "/pytorch-wheels"),)
+        self.liar.sections = (_torch(self.ground.lies, "/whl"),)
+        self.torch_maker.sections = (_torch(self.ground.torch, "/whl"),)
 
     @contextmanager
-    def standing(self) -> Iterator[None]:
+    def standing(self, shown: Authority, *, makers: bool) -> Iterator[None]:
+        """Whoever does not stand has an address, but nobody listens there."""
+        servers = self.mirrors | (self.makers if makers else {})
         with ExitStack() as stack:
-            for server in (*self.indexes.values(), self.hub, self.scope, self.jetbrains, self.maker_of_torch):
+            for server in servers.values():
                 stack.enter_context(server)
+            stack.enter_context(Fronts(shown, {name: server.port for name, server in servers.items()}))
             yield
-
-    def ports(self) -> dict[str, int]:
-        return {name: server.port for name, server in self.running.items()}
 
     def asked(self) -> dict[str, list[tuple[str, str, int]]]:
         """By host: method, path and body bytes sent; then all of it is forgotten."""
         found = {}
-        for name, server in self.running.items():
+        for name, server in (self.mirrors | self.makers).items():
             found[name] = [(x.method, x.path, x.sent) for x in server.log]
             server.forget()
         return found
 
-    def spoil(self) -> None:
-        """Nanjing's sends back, Shanghai's wheels break off in the middle, TUNA's packages, the hub's lie."""
-        self.nju.fault("*.whl", redirect("https://download.pytorch.org/whl/cpu/torch.whl"), times=None)
-        self.sjtu.fault("/pytorch-wheels/*.whl", cut(1_200_000), times=None)
-        self.tuna.fault("/packages/*/tiny_one*.whl", cut(500), times=None)
-        self.hub.cdn.fault("*", flip(5000), times=None)
+    def heal(self) -> None:
+        for server in self.mirrors.values():
+            server.heal()
 
 
 def _packages(folder: Path, prefix: str) -> Section:
@@ -108,36 +118,94 @@ class Storyteller:
     def apply(self, *more: str, **extra: str) -> None:
         words = ("apply", str(self.china.ground.recipe), "--skip", "smoke", "--python", INTERPRETER, "-y", *more)
         done = self.machine.run(*words, **extra)
-        self.runs.append({"code": done.code, "out": done.out, "err": done.err, "asked": self.china.asked()})
+        told = [name for name, server in self.china.mirrors.items() if server.saw(TOKEN)]
+        asked = self.china.asked()
+        self.runs.append({"code": done.code, "out": done.out, "err": done.err, "asked": asked, "token": told})
+
+    def lose(self) -> None:
+        """Everything that was fetched, but for PyCharm; the lock stays."""
+        for place in (self.machine.data / "environments", self.machine.data / "store", self.machine.home / ".cache"):
+            shutil.rmtree(place)
 
 
 # the stories ----------------------------------------------------------------------------------------------
 
 
 def spoiled(teller: Storyteller) -> None:
-    """The first run, and the second; then the environment and uv's cache are gone and other mirrors than before."""
+    """A first run and a second; then all is lost, and whoever served it has died since."""
     china = teller.china
-    china.spoil()
+    china.nju.fault("*.whl", redirect(f"https://{TORCH_MAKER}/whl/cpu/torch.whl"), times=None)
+    # Shanghai's dies in the middle of the wheel; the first request only looks whether there is one.
+    china.sjtu.fault("*.whl", Act(), cut(1_200_000), method="GET")
+    china.sjtu.fault("*.whl", status(410), times=None, method="GET")
+    china.tuna.fault("/packages/*/tiny_one*.whl", cut(500), times=None)
+    china.hub.cdn.fault("*", flip(5000), times=None)
+    with _black_hole(TORCH_MAKER):
+        teller.apply()
+        teller.apply("--json")
+    china.heal()
+    teller.lose()
+    for dead in (china.tuna, china.sjtu, china.hub):
+        dead.fault("*", status(503), times=None)
+    china.aliyun.fault("/pytorch-wheels/*", status(503), times=None)
     teller.apply()
-    teller.apply("--json")
 
 
-STORIES: dict[str, Callable[[Storyteller], None]] = {"spoiled": spoiled}
+def lies(teller: Storyteller) -> None:
+    """All pages tell of other bytes; then the pages are right, and all bytes are other ones."""
+    china = teller.china
+    china.serve(china.ground.lies)
+    teller.apply()
+    china.serve(china.ground.torch)
+    for mirror in (china.nju, china.sjtu, china.aliyun):
+        mirror.fault("*/torch*.whl", flip(1_000_000), times=None)
+    for mirror in (china.tuna, china.aliyun):
+        mirror.fault("*/packages/*.whl", flip(600), times=None)
+    for origin in (china.hub.origin, china.hub.cdn, china.scope.origin, china.scope.cdn, china.jetbrains):
+        origin.fault("*.json", flip(1), times=None)
+        origin.fault("*", flip(700), times=None)
+    teller.apply()
+
+
+def nobody(teller: Storyteller) -> None:
+    """Who wants no mirror gets none, though the makers are dead."""
+    teller.apply(SETUP_LLM_DEV_MIRRORS_PRESET="none")
+
+
+def makers_last(teller: Storyteller) -> None:
+    """With the preset for China, and makers that answer: first with good mirrors, then with bad ones."""
+    china = teller.china
+    teller.apply(SETUP_LLM_DEV_MIRRORS_PRESET="cn")
+    teller.lose()
+    china.sjtu.fault("*.whl", status(410), times=None, method="GET")
+    china.aliyun.fault("/pytorch-wheels/*.whl", status(410), times=None, method="GET")
+    china.nju.fault("*.whl", Act(), flip(1_000_000), method="GET")
+    china.nju.fault("*.whl", flip(1_000_000), times=None, method="GET")
+    china.hub.cdn.fault("*", flip(5000), times=None)
+    china.scope.cdn.fault("*", flip(5000), times=None)
+    teller.apply(SETUP_LLM_DEV_MIRRORS_PRESET="cn")
+
+
+STORIES: dict[str, Callable[[Storyteller], None]] = {
+    story.__name__: story for story in (spoiled, lies, nobody, makers_last)
+}
 
 
 def main(ground: Ground, trust: Path, home: Path, story: str) -> None:
     _mount(ground.catalogue, manifests_folder() / "catalog")
-    china = China(ground)
     settings = {
         "PIP_CONFIG_FILE": os.devnull,
         "SSL_CERT_FILE": str(trust / "ca.pem"),
-        "UV_CACHE_DIR": str(home / "uv-cache"),
-        "SETUP_LLM_DEV_LARGE_BYTES": str(LARGE),
+        "UV_CACHE_DIR": str(home / ".cache" / "uv"),
         "UV_HTTP_RETRIES": "0",
+        "HF_TOKEN": TOKEN,
     }
+    if story == "spoiled":
+        settings["SETUP_LLM_DEV_LARGE_BYTES"] = str(LARGE)
+    china = China(ground)
     teller = Storyteller(china, Machine(home, settings, recipe="toy"))
     shown = Authority(trust / "ca.pem", trust / "chain.pem", trust / "key.pem")
-    with china.standing(), Fronts(shown, china.ports()), _black_hole(BLACK_HOLE):
+    with china.standing(shown, makers=story == "makers_last"):
         STORIES[story](teller)
     print(json.dumps(teller.runs))
 

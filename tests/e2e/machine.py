@@ -159,10 +159,10 @@ class Running:
         self.child.send_signal(signal.SIGKILL)
         self.child.wait()
 
-    def interrupt(self, number: signal.Signals) -> Done:
+    def interrupt(self, number: signal.Signals, limit: float = 10.0) -> Done:
         """A signal to the command; an answer within some seconds is part of the promise."""
         self.child.send_signal(number)
-        return self.end(limit=10.0)
+        return self.end(limit)
 
 
 def surroundings() -> dict[str, str]:

@@ -82,6 +82,35 @@ def test_a_pycharm_of_the_users_is_used_and_never_touched(toy: Toy, toy_machine:
     assert b".venv/bin/python" in entries
 
 
+def test_a_pycharm_that_went_away_is_drift_and_another_takes_its_place(toy: Toy, toy_machine: Machine) -> None:
+    home = toy_machine.home / "pycharm"
+    toy_machine.home.mkdir(parents=True)
+    _unpack(pycharm_archive("2025.3.2.1", "253.30387.173"), toy_machine.home, home)
+    assert toy.apply(toy_machine).code == 0
+    home.rename(toy_machine.home / "elsewhere")
+    drifted = toy_machine.run("status", str(toy.recipe))
+    assert drifted.code == 8, drifted.said
+    assert str(home) in drifted.out
+    done = toy.apply(toy_machine)
+    assert done.code == 0, done.said
+    assert (ide(toy_machine) / "bin" / "pycharm").is_file()
+
+
+def test_an_archive_completes_what_the_download_host_did_not_give(
+    toy: Toy, toy_machine: Machine, tmp_path: Path
+) -> None:
+    """The lock names the maker's address already, and the file has the very hash of it."""
+    toy.jetbrains.cdn.fault("*", status(404), times=None)
+    assert "ide" in gaps(toy.apply(toy_machine, "--json"))
+    archive = tmp_path / "pycharm.tar.gz"
+    archive.write_bytes(pycharm_archive(PYCHARM, "263.8665.41", arches=("amd64",)))
+    right = subprocess.run(["sha256sum", archive], capture_output=True, text=True).stdout[:64]
+    done = toy.apply(toy_machine, "--pycharm-archive", str(archive), "--pycharm-sha256", right, "--json")
+    assert done.code == 0, done.said
+    assert "ide" not in gaps(done)
+    assert (ide(toy_machine) / "bin" / "pycharm").is_file()
+
+
 def test_an_update_by_its_own_updater_moves_us_along(toy: Toy, toy_machine: Machine) -> None:
     home = toy_machine.home / "pycharm"
     toy_machine.home.mkdir(parents=True)

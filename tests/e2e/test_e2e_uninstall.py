@@ -1,4 +1,4 @@
-"""Uninstall as a user sees it: the machine is as it was before, byte for byte, whatever was done or killed between."""
+"""Uninstall as a user sees it: the machine is as it was before, byte for byte, whatever was done between."""
 
 import json
 import os
@@ -12,20 +12,8 @@ from filelock import FileLock
 
 from tests.e2e.machine import COMMAND, Machine
 from tests.e2e.toy import Toy
-from tests.kill.sweep import Sweep
+from tests.kill.lived_in import users_files
 from tests.oracle import changes, done_holds, manifest
-
-KILLS = 2
-"""Kill points in the normal tests; `make nightly` takes all."""
-
-
-def users_files(home: Path) -> None:
-    """A home that somebody lives in, with names near ours."""
-    for name in ("Documents/thesis.txt", ".config/JetBrains/options.xml", ".local/share/other/data", "llm-dev/mine/a"):
-        place = home / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(f"bytes of {name}")
-        place.chmod(0o640)
 
 
 def test_the_machine_is_as_it_was(toy: Toy, toy_machine: Machine, tmp_path: Path) -> None:
@@ -143,33 +131,3 @@ def test_something_in_the_way_is_named_and_the_same_command_ends_it(toy: Toy, to
     assert again.code == 0, again.said
     assert not toy_machine.data.exists()
     assert not toy_machine.workspace.exists()
-
-
-def sweep_of(toy: Toy, place: Path) -> Sweep:
-    def two_projects(machine: Machine) -> None:
-        users_files(machine.home)
-        assert toy.apply(machine).code == 0
-        assert toy.apply(machine, "--workspace", str(machine.home / "another")).code == 0
-
-    return Sweep(toy, place, ("uninstall", "-y"), two_projects)
-
-
-def test_killed_at_some_changes_of_the_disk_the_same_command_ends_it(toy: Toy, tmp_path: Path) -> None:
-    sweep = sweep_of(toy, tmp_path / "machine")
-    total, wanted = sweep.undisturbed()
-    assert not [path for path in wanted if "setup-llm-dev" in path or "another" in path]
-    for number in range(KILLS):
-        sweep.at(total * (number + 1) // (KILLS + 1), wanted)
-    assert sweep.failures == []
-    assert sweep.killed == KILLS
-
-
-@pytest.mark.nightly
-def test_killed_at_every_change_of_the_disk(toy: Toy, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    sweep = sweep_of(toy, tmp_path / "machine")
-    total, wanted = sweep.undisturbed()
-    for point in range(1, total + 1, int(os.environ.get("SETUP_LLM_DEV_TEST_EVERY", "1"))):
-        sweep.at(point, wanted)
-    with capsys.disabled():
-        print(f"\nuninstall: {total} changes of the disk, {sweep.killed} kills, {len(sweep.failures)} failures")
-    assert sweep.failures == []

@@ -42,11 +42,15 @@ class Sweep:
     def undisturbed(self) -> tuple[int, dict[str, str]]:
         """How many changes a run makes, and the tree that it leaves."""
         machine = self._fresh()
-        old = _table(machine)
+        self.note_table(machine)
         assert not self._killed(machine, 0), "a run without a kill was killed"
-        self._tables = {old, _table(machine)}
+        self.note_table(machine)
         assert self._harm(machine) == []
         return int((self.place / "count").read_text()), tree(machine.home)
+
+    def note_table(self, machine: Machine) -> None:
+        """The table of interpreters as it is now is one that a kill may leave."""
+        self._tables.add(_table(machine))
 
     def at(self, point: int, wanted: dict[str, str]) -> None:
         """Kill before change number `point`, heal, compare; what is wrong is kept in `failures`."""
@@ -70,10 +74,10 @@ class Sweep:
         return [] if (machine.generation / "generation.json").is_file() else ["visible, but not whole"]
 
     def _harm(self, machine: Machine) -> list[str]:
-        """What is the user's has its bytes, modes and times; a table of interpreters is the old or the new one."""
+        """What is the user's has its bytes, modes and times; a table of interpreters is one between two edits."""
         found = {path: entry for path, entry in manifest(machine.home).items() if path in self._foreign}
         wrong = [f"of the user's, {line}" for line in changes(self._foreign, found) if not line.endswith(f" {TABLE}")]
-        return wrong if _table(machine) in self._tables else [*wrong, "the table of interpreters is half changed"]
+        return wrong if _table(machine) in self._tables else [*wrong, "the table of interpreters is torn"]
 
     def _heal(self, machine: Machine) -> list[str]:
         done = machine.run(*self.words)

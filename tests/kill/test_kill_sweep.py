@@ -33,6 +33,7 @@ def sweep_of(command: str, toy: Toy, place: Path) -> Sweep:
 
     def applied_twice(machine: Machine) -> None:
         applied(machine)
+        sweep.note_table(machine)  # the newest entry goes first
         assert toy.apply(machine, "--workspace", str(machine.home / "another")).code == 0
 
     words, prepare = {
@@ -42,7 +43,8 @@ def sweep_of(command: str, toy: Toy, place: Path) -> Sweep:
         "undo": (("undo", str(toy.recipe)), applied),
         "uninstall": (("uninstall", "-y"), applied_twice),
     }[command]
-    return Sweep(toy, place, words, prepare, users_files if command == "first" else _inhabited)
+    sweep = Sweep(toy, place, words, prepare, inhabit=users_files if command == "first" else _inhabited)
+    return sweep
 
 
 def _nothing(_machine: Machine) -> None:
@@ -60,6 +62,7 @@ def test_some_kill_points(command: str, toy: Toy, tmp_path: Path) -> None:
     total, wanted = sweep.undisturbed()
     for number in range(SAMPLE):
         sweep.at(1 + (total - 1) * number // SAMPLE, wanted)
+    assert command != "uninstall" or not [path for path in wanted if "setup-llm-dev" in path or "another/" in path]
     assert sweep.failures == []
     assert sweep.killed == SAMPLE
 

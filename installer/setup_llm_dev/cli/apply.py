@@ -177,6 +177,7 @@ def _report(
     log: str | None,
 ) -> "Report":  # fmt: skip
     from setup_llm_dev.documents.events import Failed
+    from setup_llm_dev.stages.ide import closing_notes
     from setup_llm_dev.stages.summarize import summarize
     from setup_llm_dev.steps.smoke import RunSmoke, read_proof
 
@@ -189,7 +190,7 @@ def _report(
         prepared.plan,
         events,
         proof=proof,
-        notes=notes,
+        notes=(*notes, *closing_notes(session.host, prepared.plan)),
         seconds=time.monotonic() - began,
         created=session.host.now().isoformat(timespec="seconds"),
         log=log,

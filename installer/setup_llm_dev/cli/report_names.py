@@ -9,6 +9,8 @@ PARTS: dict[str, Message] = {
     "model": message("model"),
     "datasets": message("data sets"),
     "ide": message("PyCharm"),
+    "plugins": message("plugins of PyCharm"),
+    "git": message("version control"),
     "smoke": message("smoke fine-tune"),
 }
 PHASES: dict[str, Message] = {
@@ -33,6 +35,7 @@ CHECKS: dict[str, Message] = {
     "packages-intact": message("every installed file is what its wheel says"),
     "variant-intact": message("torch says that it is the chosen build"),
     "model-intact": message("the model's files are what the lock says"),
+    "ide-intact": message("every file of PyCharm is what its archive held"),
     "variant": message("torch is the chosen build"),
     "device": message("training ran on the expected device"),
     "weights-loaded": message("the model's weights were really loaded"),

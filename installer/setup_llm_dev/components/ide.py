@@ -9,7 +9,7 @@ from setup_llm_dev.components.pycharm_install import ide_home, ide_steps
 from setup_llm_dev.components.python import Generation
 from setup_llm_dev.documents.idea_project import ProjectWish
 from setup_llm_dev.documents.layout import Layout
-from setup_llm_dev.documents.lock import ArchiveIdeLock, IdeLock
+from setup_llm_dev.documents.lock import IdeLock
 from setup_llm_dev.documents.machine import Machine
 from setup_llm_dev.messages import Message
 from setup_llm_dev.steps.git import InitializeGit
@@ -71,6 +71,6 @@ def _interpreter(ide: IdeLock, layout: Layout, generation: Generation, side: Ide
         uuid=str(uuid.uuid5(uuid.NAMESPACE_URL, home.as_posix())),
         ide=ide_home(ide, layout),
         backups=layout.backups,
-        needs=("ide",) if isinstance(ide, ArchiveIdeLock) else (),
+        needs=("ide",),
         optional=optional,
     )

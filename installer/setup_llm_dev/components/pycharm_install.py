@@ -7,6 +7,7 @@ from setup_llm_dev.documents.lock import ArchiveIdeLock, IdeLock
 from setup_llm_dev.documents.machine import Machine, Os
 from setup_llm_dev.documents.vmoptions import heap_mib
 from setup_llm_dev.steps.ide import InstallIde
+from setup_llm_dev.steps.installed_ide import UseInstalledIde
 from setup_llm_dev.steps.launcher import LinkLauncher, WriteDesktopEntry
 from setup_llm_dev.steps.memory import SetHeap
 from setup_llm_dev.steps.step import Step
@@ -45,7 +46,7 @@ def ide_steps(
     home = ide_home(ide, layout)
     memory = _memory_steps(ide, home, machine, settings_root / ide.settings_name, optional)
     if not isinstance(ide, ArchiveIdeLock):
-        return memory
+        return (UseInstalledIde(home, ide.version, optional), *memory)
     install = InstallIde(
         ide=ide,
         os=machine.os,
@@ -71,5 +72,4 @@ def _memory_steps(
     heap = heap_mib(machine.memory_bytes)
     if heap is None:
         return ()
-    needs = ("ide",) if isinstance(ide, ArchiveIdeLock) else ()
-    return (SetHeap(settings, _VM_OPTIONS[machine.os], heap, home, needs, optional),)
+    return (SetHeap(settings, _VM_OPTIONS[machine.os], heap, home, ("ide",), optional),)

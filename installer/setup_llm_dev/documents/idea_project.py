@@ -194,13 +194,15 @@ def _runs(files: Mapping[str, bytes | None], wish: ProjectWish, module: str) -> 
     for run in wish.runs:
         path, new = f"{RUN_FOLDER}/{run.name}.xml", run_file(run, module)
         old = files.get(path)
-        if old == new or (old is None and run.name.casefold() in taken):
+        if old is None and run.name.casefold() in taken:
             continue
-        if old is not None and not _ours(old, memory.get(run.name), run, module):
+        if old is not None and old != new and not _ours(old, memory.get(run.name), run, module):
             continue
-        found.append((path, made(new)))
+        if old != new:
+            found.append((path, made(new)))
+        # Also of one that is there: a run that was killed may have ended between it and the memory.
         written[run.name] = hashlib.sha256(new).hexdigest()
-    if written:
+    if memory | written != memory:
         found.append((MEMORY, made(_memory(memory | written))))
     return found
 

@@ -173,9 +173,9 @@ class Asker:
         encoded = answer.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity")
         length = number(answer.headers.get("Content-Length", ""))
         validator = None if encoded else strong_validator(answer.headers)
-        if status == 200:
-            return Body(_Stream(answer), address, validator, 0, length, None if encoded else length)
         match = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", "").strip())
+        if status == 200 and not _is_part(match, span, length):
+            return Body(_Stream(answer), address, validator, 0, length, None if encoded else length)
         if match is None or encoded or int(match[1]) != span.start or int(match[2]) < span.start:
             raise NoRanges
         if span.stop is not None and int(match[2]) >= span.stop:
@@ -194,6 +194,13 @@ class Asker:
         if wait is not None and wait > self._limits.retry_after_seconds:
             return Failed(too_long(shown, status, wait), again=False)
         return Failed(refused_by(status, shown), again=status in _PASSING, wait=wait)
+
+
+def _is_part(told: re.Match[str] | None, span: Span, length: int | None) -> bool:
+    """Whether an answer of status 200 is no more than the part that was asked for: so does ModelScope (measured)."""
+    if told is None or span.stop is None or int(told[1]) != span.start or int(told[2]) >= span.stop:
+        return False
+    return length == int(told[2]) + 1 - span.start
 
 
 def _headers(span: Span, validator: str | None) -> dict[str, str]:

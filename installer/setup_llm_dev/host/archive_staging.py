@@ -3,11 +3,11 @@
 import ctypes
 import errno
 import os
-import shutil
-import stat
 import sys
 import tempfile
 from pathlib import Path
+
+from setup_llm_dev.host.leftovers import drop_left_folders
 
 _OURS = ".setup-llm-dev."
 _NOREPLACE = 1  # linux/fs.h
@@ -22,10 +22,7 @@ def new_staging(parent: Path) -> Path:
 
 def drop_stale_staging(folder: Path) -> None:
     """Remove what killed processes of ours left in `folder` while unpacking."""
-    for place in folder.glob(f"{_OURS}*.*"):
-        owner = place.name.removeprefix(_OURS).partition(".")[0]
-        if owner.isdigit() and _dead(int(owner)) and _is_own_folder(place):
-            shutil.rmtree(place, ignore_errors=True)
+    drop_left_folders(folder, _OURS)
 
 
 def publish(tree: Path, target: Path) -> None:
@@ -66,21 +63,3 @@ def _renamed_exclusively(source: int, name: str, place: int, target: Path) -> bo
     if number in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
         return False
     raise OSError(number, os.strerror(number), str(target))
-
-
-def _dead(process: int) -> bool:
-    """Whether no such process runs. Windows has no harmless way to ask, so there nobody is dead."""
-    if os.name == "nt":
-        return False
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return True
-    except (PermissionError, OverflowError):
-        return False
-    return False
-
-
-def _is_own_folder(place: Path) -> bool:
-    status = place.lstat()
-    return stat.S_ISDIR(status.st_mode) and (os.name == "nt" or status.st_uid == os.getuid())

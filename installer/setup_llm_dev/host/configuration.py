@@ -69,6 +69,10 @@ class Surroundings:
         single = (Mirror(kind, url, flat=kind == "torch" and self.torch_flat) for kind, url in first if url)
         return (*single, *self.spares)
 
+    def is_mirror(self, url: str, kind: Kind) -> bool:
+        """Whether an address lies below a mirror of a kind, ours or the user's."""
+        return any(m.kind == kind and f"{url}/".startswith(m.url.rstrip("/") + "/") for m in self.mirrors)
+
     def torch_places(self, variant: str, index: str) -> tuple[tuple[str, bool], ...]:
         """Where builds of a variant may come from, each with whether it is flat; `index` is the maker's own.
 

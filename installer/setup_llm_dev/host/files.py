@@ -6,7 +6,6 @@ import errno
 import hashlib
 import os
 import shutil
-import stat
 import sys
 import tempfile
 import threading
@@ -14,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePath
 
 from setup_llm_dev.errors import SetupError, SystemRefused
+from setup_llm_dev.host.leftovers import drop_left_folders, left_behind, remove_opened
 from setup_llm_dev.messages import Message, message
 
 _CHUNK = 1 << 20
@@ -182,7 +182,7 @@ class Files:
             # First out of the way in one rename, so that a kill leaves no half-emptied folder of that name.
             aside = target.with_name(f".{target.name}.{os.getpid()}.removed")
             target.replace(aside)
-            _remove_aside(aside)
+            remove_opened(aside)
 
     def remove_empty_dir(self, path: PurePath) -> bool:
         """Remove a folder if nothing is in it; True if it is gone."""
@@ -279,10 +279,7 @@ def temporary() -> Iterator[Path]:
 
 def drop_temporary() -> None:
     """Remove what killed processes of ours left in the system's place for temporary folders."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_TEMPORARY}*.*"):
-        owner = folder.name.removeprefix(_TEMPORARY).partition(".")[0]
-        if owner.isdigit() and _dead(int(owner)) and _is_ours(folder):
-            shutil.rmtree(folder, ignore_errors=True)
+    drop_left_folders(Path(tempfile.gettempdir()), _TEMPORARY)
 
 
 def sha256_of(path: PurePath) -> str:
@@ -314,35 +311,14 @@ def system_error(error: OSError, path: PurePath | str) -> SetupError:
 
 
 def _drop_stale(target: Path, end: str) -> None:
-    """What a kill left for this very target: temporary files and half-removed folders whose process is gone."""
-    start = f".{target.name}."
-    for name in os.listdir(target.parent):
-        if name.startswith(start) and name.endswith(end):
-            owner, place = name.removeprefix(start).partition(".")[0], target.parent / name
-            if not owner.isdigit() or not _dead(int(owner)):
-                continue
-            if place.is_dir() and not place.is_symlink():
-                _remove_aside(place)
-            else:
-                place.unlink(missing_ok=True)
-
-
-def _dead(process: int) -> bool:
-    """Whether no such process runs. Windows has no harmless way to ask, so there nobody is dead."""
-    if os.name == "nt":
-        return False
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
-
-
-def _is_ours(folder: Path) -> bool:
-    status = folder.lstat()
-    return stat.S_ISDIR(status.st_mode) and (os.name == "nt" or status.st_uid == os.getuid())
+    """What a kill left for this very target: temporary files and half-removed folders."""
+    for place in left_behind(target.parent, f".{target.name}."):
+        if not place.name.endswith(end):
+            continue
+        if place.is_dir() and not place.is_symlink():
+            remove_opened(place)
+        else:
+            place.unlink(missing_ok=True)
 
 
 def _full(path: PurePath | str) -> Message:
@@ -362,20 +338,6 @@ def _in_words(path: PurePath) -> Iterator[None]:
         yield
     except OSError as error:
         raise system_error(error, path) from error
-
-
-def _remove_aside(folder: Path) -> None:
-    """Folders that their owner may not write or enter (wheels may bring them) are opened once, then removed."""
-    try:
-        shutil.rmtree(folder)
-    except PermissionError:
-        folder.chmod(stat.S_IRWXU)
-        for parent, folders, files in os.walk(folder):
-            for name in folders + (files if os.name == "nt" else []):
-                place = Path(parent, name)
-                if not place.is_symlink():
-                    place.chmod(stat.S_IRWXU)
-        shutil.rmtree(folder)
 
 
 def _junction(place: Path, target: Path) -> None:

@@ -5,7 +5,7 @@ import re
 from pathlib import Path, PurePath
 
 from setup_llm_dev.documents.jdk_table import FILE, TableEntry, entries, planned_name
-from setup_llm_dev.documents.xml_text import SIZE_LIMIT, Unreadable
+from setup_llm_dev.documents.xml_text import Unreadable
 from setup_llm_dev.host.user_files import Seen, Untouchable, look
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
@@ -20,7 +20,7 @@ def table_of(settings: PurePath) -> PurePath:
 
 def look_at_table(host: Host, settings: PurePath) -> Seen:
     """The table's bytes; raises Untouchable for what we leave alone, see `look`."""
-    return look(host, table_of(settings), settings, SIZE_LIMIT)
+    return look(host, table_of(settings), within=settings)
 
 
 def java_user_home(host: Host) -> PurePath:

@@ -86,9 +86,17 @@ def compare(environment: Path, known: Iterable[InstalledFile], *, full: bool = F
             continue
         if status.st_size == 0 and file.size:
             differences.append(Difference(file.path, "empty"))
-        elif status.st_size != file.size or sha256_of(Path(root + file.path)) != file.sha256:
+        elif status.st_size != file.size or _readable_digest(root + file.path) != file.sha256:
             differences.append(Difference(file.path, "changed"))
     return tuple(differences)
+
+
+def _readable_digest(path: str) -> str | None:
+    """None for what is no file any more, or can't be read."""
+    try:
+        return sha256_of(Path(path))
+    except OSError:
+        return None
 
 
 def distributions(environment: Path) -> dict[str, str]:
@@ -146,9 +154,12 @@ def _measure(root: str, path: str, recorded: str, size: str) -> InstalledFile | 
         return Difference(relative, "unlisted")
     try:
         status = os.lstat(path)
-        digest = _digest(path, status.st_size) if recorded else None
     except OSError:
         return Difference(relative, "missing")
+    try:
+        digest = _digest(path, status.st_size) if recorded else None
+    except OSError:  # a folder, or a link to nothing
+        return Difference(relative, "changed")
     if digest is not None and recorded != "sha256=" + _urlsafe(digest):
         return Difference(relative, "empty" if status.st_size == 0 and size not in ("", "0") else "changed")
     return InstalledFile(relative, digest.hex() if digest else None, status.st_size, status.st_mtime_ns, status.st_ino)

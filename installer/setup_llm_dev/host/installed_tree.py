@@ -47,7 +47,7 @@ def measure_tree(folder: Path) -> InstalledTree:
 
 def compare_tree(folder: Path, known: InstalledTree, *, full: bool = False) -> tuple[Difference, ...]:
     """What differs: only files whose stat changed are hashed, or all if `full`. Added files are no difference."""
-    differences = _compare(folder, known.files, full)
+    differences = list(compare(folder, known.files, full=full))
     named = {difference.path for difference in differences}
     for path, target in known.links:
         if _link(folder / path) != target:
@@ -62,16 +62,6 @@ def added_to_tree(folder: Path, known: InstalledTree) -> tuple[str, ...]:
     """Files and links that stand there and were not unpacked; what Python caches beside its modules counts as none."""
     ours = {file.path for file in known.files} | {path for path, _ in known.links}
     return tuple(sorted(p for p, _ in _walk(folder) if p not in ours and _MADE_BY_PYTHON not in p.split("/")))
-
-
-def _compare(folder: Path, files: tuple[InstalledFile, ...], full: bool) -> list[Difference]:
-    """As `compare`, which can't read what is no longer a file; then one by one."""
-    try:
-        return list(compare(folder, files, full=full))
-    except OSError:
-        if len(files) == 1:
-            return [Difference(files[0].path, "changed")]
-        return [difference for file in files for difference in _compare(folder, (file,), full)]
 
 
 def _walk(folder: Path, below: str = "") -> Iterator[tuple[str, os.stat_result]]:

@@ -33,10 +33,10 @@ class Link:
     sha256: str | None = None
 
 
-def offered(host: Host, index: str, project: str, *, flat: bool, timeout: float = 5.0) -> tuple[Wheel, ...]:
+def offered(host: Host, index: str, project: str, *, flat: bool, brief: bool = False) -> tuple[Wheel, ...]:
     """Versions and tags of `project`'s wheels on `index`; raises Unreachable when it can't be asked."""
     wheels = []
-    for link in links(host, index, project, flat=flat, timeout=timeout):
+    for link in links(host, index, project, flat=flat, brief=brief):
         try:
             found, version, _, tags = parse_wheel_filename(link.name)
         except (InvalidWheelFilename, ValueError):
@@ -46,9 +46,12 @@ def offered(host: Host, index: str, project: str, *, flat: bool, timeout: float 
     return tuple(wheels)
 
 
-def links(host: Host, index: str, project: str, *, flat: bool, timeout: float = 5.0) -> tuple[Link, ...]:
-    """Every file that the page of `project` names (a flat page names files of other projects too)."""
-    return tuple(_read(host, index, canonicalize_name(project), flat, timeout))
+def links(host: Host, index: str, project: str, *, flat: bool, brief: bool = False) -> tuple[Link, ...]:
+    """Every file that the page of `project` names (a flat page names files of other projects too).
+
+    brief: ask once, and not for long, whom nothing was heard of a moment ago.
+    """
+    return tuple(_read(host, index, canonicalize_name(project), flat, brief))
 
 
 def local_folder(index: str) -> Path | None:
@@ -61,7 +64,7 @@ def local_folder(index: str) -> Path | None:
     return Path(index).expanduser()
 
 
-def _read(host: Host, index: str, project: str, flat: bool, timeout: float) -> list[Link]:
+def _read(host: Host, index: str, project: str, flat: bool, brief: bool) -> list[Link]:
     folder = local_folder(index)
     if folder is not None and flat and folder.is_dir():
         return [Link(name) for name in host.files.list_dir(folder)]
@@ -71,7 +74,8 @@ def _read(host: Host, index: str, project: str, flat: bool, timeout: float) -> l
         return _hrefs(text) if text is not None else []
     url = index if flat else f"{index.rstrip('/')}/{project}/"
     try:
-        answer = host.fetcher().get(url, accept=_ACCEPT, timeout=timeout)
+        timeout, tries = (3.0, 1) if brief else (5.0, 2)
+        answer = host.fetcher().get(url, accept=_ACCEPT, timeout=timeout, tries=tries)
     except Unreachable as error:
         if error.status in (404, 410):
             return []

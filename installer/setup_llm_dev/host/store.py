@@ -3,6 +3,7 @@
 from pathlib import Path, PurePath
 
 from setup_llm_dev.host.files import Files
+from setup_llm_dev.host.partials import drop_orphans
 
 
 class Store:
@@ -37,5 +38,6 @@ class Store:
         return False
 
     def remove(self, sha256: str) -> None:
-        """Forget a file."""
+        """Forget a file, and what is left of attempts to get it that nobody goes on with."""
+        drop_orphans(self.partials, sha256)
         self._files.remove(self.place(sha256))

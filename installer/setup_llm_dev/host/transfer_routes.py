@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from setup_llm_dev.documents.transfer import Limits, Source
-from setup_llm_dev.errors import SetupError, Unreachable
+from setup_llm_dev.errors import Corrupt, SetupError, Unreachable
 from setup_llm_dev.host.answers import Failed
 from setup_llm_dev.host.configuration import without_credentials
 from setup_llm_dev.messages import message
@@ -112,12 +112,13 @@ class Routes:
 
     @property
     def lost(self) -> SetupError | None:
-        """Why no source is left; None while there is one."""
+        """Why no source is left, wrong bytes before silence; None while there is one."""
         if any(route.banned is None for route in self.all):
             return None
         if not self.all:
             return Unreachable(message("nobody is known to have it"))
-        return self.all[-1].banned
+        wrong = (route.banned for route in self.all if isinstance(route.banned, Corrupt))
+        return next(wrong, self.all[-1].banned)
 
     @property
     def alone(self) -> Route | None:

@@ -1,4 +1,4 @@
-"""A file of the user's, changed at one place: a backup once per content, compare and swap, mode and owner kept.
+"""A file of the user's, changed at one place: compare and swap, mode and owner kept, a backup where one is wanted.
 
 Files of our own are written by `Files.write`. A file that the user or an IDE writes too needs more: nothing is taken
 for granted between reading and renaming, and nothing that others wrote is lost.
@@ -11,11 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from setup_llm_dev.errors import Refused
+from setup_llm_dev.documents.xml_text import SIZE_LIMIT
+from setup_llm_dev.errors import Busy
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 
 TRIES = 3
+"""How often a change is thought out anew before we say that the file does not hold still."""
 KEPT_BACKUPS = 20
 _MODE = 0o644
 _FOLDER_MODE = 0o700
@@ -44,11 +46,11 @@ class Seen:
     owner: tuple[int, int] | None = None
 
 
-def look(host: Host, path: PurePath, within: PurePath, limit: int) -> Seen:
+def look(host: Host, path: PurePath, *, within: PurePath | None = None, limit: int = SIZE_LIMIT) -> Seen:
     """What stands at `path`, at most `limit` + 1 bytes of it.
 
-    Raises Untouchable for a link that leads out of the folder `within`, for what is no regular file, and for a file or
-    folder that we may not read.
+    Raises Untouchable for a link that leads out of the folder `within` or to nothing, for what is no regular file, and
+    for a file or folder that we may not read.
     """
     real = _real(host, path, within)
     try:
@@ -59,6 +61,8 @@ def look(host: Host, path: PurePath, within: PurePath, limit: int) -> Seen:
             status = os.fstat(descriptor)
             data = stream.read(limit + 1)
     except FileNotFoundError:
+        if host.files.link_target(path) is not None:
+            raise Untouchable(message("it is a link to nothing")) from None
         return Seen(real, None)
     except OSError as error:
         raise Untouchable(message("it can't be read: {why}", why=error.strerror or str(error))) from error
@@ -70,39 +74,72 @@ def edit_file(
     path: PurePath,
     change: Callable[[bytes | None], bytes | None],
     *,
-    within: PurePath,
-    backups: PurePath,
-    limit: int,
+    within: PurePath | None = None,
+    backups: PurePath | None = None,
 ) -> bool:
     """Replace the file at `path` by what `change` makes of its bytes; True if anything was written.
 
     `change` is given None where there is no file, and answers with the same bytes, or None, to leave everything as it
     is. It is called again when somebody writes the file in between, three times in all, and whenever what stands there
     afterwards is not what we wrote. `within`: the folder that links may not lead out of. `backups`: where the bytes of
-    before are kept, once per content. Raises Untouchable, Refused (3) when the file does not come to rest, and
+    before are kept, once per content. Raises Untouchable, Busy (7) when the file does not come to rest, and
     SystemRefused (6) for a full disk; then the file is as it was.
     """
     written = False
     for _ in range(TRIES):
-        seen = look(host, path, within, limit)
+        seen = look(host, path, within=within)
         new = change(seen.data)
         if new is None or new == seen.data:
             return written
-        _require_writable(seen)
-        if seen.data is not None:
+        require_writable(seen)
+        if seen.data is not None and backups is not None:
             keep_backup(host, backups, path.name, seen.data)
-        written = _swap(host, seen, new, limit) or written
-        if written and look(host, path, within, limit).data == new:
+        written = swap(host, seen, new) or written
+        if written and look(host, path, within=within).data == new:
             return True
-    raise Refused(
+    raise restless(path)
+
+
+def swap(host: Host, seen: Seen, data: bytes) -> bool:
+    """Write beside, look once more, rename; False, with nothing changed, if the file is not what it was.
+
+    What is left of the race is the moment between the look and the rename. Raises Untouchable where the owner can't be
+    kept.
+    """
+    staged = _staged(seen.path)
+    host.files.write(staged, data, mode=seen.mode)
+    try:
+        _keep_owner(staged, seen)
+        if not _unchanged(seen):
+            return False
+        host.files.rename(staged, seen.path)
+    finally:
+        host.files.remove(staged)
+    return True
+
+
+def require_writable(seen: Seen) -> None:
+    """A rename would get past a file's own write protection, so it is asked for; raises Untouchable."""
+    if seen.data is not None and not (seen.mode & stat.S_IWUSR and os.access(seen.path, os.W_OK)):
+        raise Untouchable(message("it is write-protected"))
+    folder = seen.path.parent
+    while not folder.exists():
+        folder = folder.parent
+    if not os.access(folder, os.W_OK):
+        raise Untouchable(message("its folder is write-protected"))
+
+
+def restless(path: PurePath) -> Busy:
+    """For the one who gave up after TRIES."""
+    return Busy(
         message("{path} is being written by another program", path=str(path)),
         hint=message("close that program, then run the same command again"),
     )
 
 
-def remove_unchanged(host: Host, path: PurePath, data: bytes, *, within: PurePath) -> bool:
+def remove_unchanged(host: Host, path: PurePath, data: bytes, *, within: PurePath | None = None) -> bool:
     """Remove a file that still holds these bytes; False if it holds others. Raises Untouchable."""
-    seen = look(host, path, within, len(data))
+    seen = look(host, path, within=within, limit=len(data))
     if seen.data is None:
         return True
     if seen.data != data:
@@ -139,39 +176,14 @@ def _backups(host: Host, folder: PurePath, name: str) -> tuple[str, ...]:
     return tuple(other for other in host.files.list_dir(folder) if other.startswith(f"{name}.2"))
 
 
-def _real(host: Host, path: PurePath, within: PurePath) -> Path:
+def _real(host: Host, path: PurePath, within: PurePath | None) -> Path:
     try:
         real = host.files.resolve(path)
     except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
         raise Untouchable(message("it can't be read: {why}", why=str(error))) from error
-    if not real.is_relative_to(host.files.resolve(within)):
+    if within is not None and not real.is_relative_to(host.files.resolve(within)):
         raise Untouchable(message("it is a link to {target}", target=str(real)))
     return real
-
-
-def _require_writable(seen: Seen) -> None:
-    """A rename would get past a file's own write protection, so it is asked for."""
-    if seen.data is not None and not (seen.mode & stat.S_IWUSR and os.access(seen.path, os.W_OK)):
-        raise Untouchable(message("it is write-protected"))
-    folder = seen.path.parent
-    while not folder.exists():
-        folder = folder.parent
-    if not os.access(folder, os.W_OK):
-        raise Untouchable(message("its folder is write-protected"))
-
-
-def _swap(host: Host, seen: Seen, data: bytes, limit: int) -> bool:
-    """Write beside, look once more, rename; False, with nothing changed, if the file is not what it was."""
-    staged = _staged(seen.path)
-    host.files.write(staged, data, mode=seen.mode)
-    try:
-        _keep_owner(staged, seen)
-        if not _unchanged(seen, limit):
-            return False
-        host.files.rename(staged, seen.path)
-    finally:
-        host.files.remove(staged)
-    return True
 
 
 def _staged(path: Path) -> Path:
@@ -179,11 +191,11 @@ def _staged(path: Path) -> Path:
     return path.with_name(f".{path.name}.setup-llm-dev")
 
 
-def _unchanged(seen: Seen, limit: int) -> bool:
+def _unchanged(seen: Seen) -> bool:
     try:
         with seen.path.open("rb") as stream:
             same = _stamp(os.fstat(stream.fileno())) == seen.stamp
-            return same and stream.read(limit + 1) == seen.data
+            return same and stream.read(SIZE_LIMIT + 1) == seen.data
     except FileNotFoundError:
         return seen.data is None
 

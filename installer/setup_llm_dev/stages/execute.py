@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from setup_llm_dev.documents.events import Applied, Began, Event, Failed, Progressed, Skipped, Started
 from setup_llm_dev.documents.journal import Receipt
-from setup_llm_dev.errors import Interrupted, SetupError, Unreachable
+from setup_llm_dev.errors import Dispensable, Interrupted, SetupError, Unreachable
 from setup_llm_dev.host.files import system_error
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
@@ -26,8 +26,9 @@ def execute(steps: Sequence[Step], host: Host, *, recipe: str, run: str, keep: K
     """Bring every step to «satisfied»: staging steps side by side, then checks, then switches, one by one.
 
     A step is skipped if it is satisfied; otherwise applied and then asked again, as its post-condition. The first
-    failure ends the run before anything is switched; a `Failed` event carries the error. Only that the host of an
-    optional step can't be reached is forgiven: what needs that step is left out, and all else goes on.
+    failure ends the run before anything is switched; a `Failed` event carries the error. Of an optional
+    step it is forgiven that its host can't be reached, and what it calls dispensable itself: what needs that step is
+    left out, and all else goes on.
 
     `keep` writes down that a step begins, with what stood there before, and returns before the step changes anything;
     it is called from the lanes, one at a time.
@@ -155,7 +156,7 @@ class _Runner:
 
     def _fail(self, step: Step, began: float, error: BaseException) -> None:
         shown = _as_setup_error(step, error)
-        forgiven = step.optional and isinstance(shown, Unreachable)
+        forgiven = step.optional and isinstance(shown, Unreachable | Dispensable)
         if not forgiven:
             self.stopped = True
         with contextlib.suppress(SetupError, OSError):  # the failure itself is what counts

@@ -1,6 +1,6 @@
 """What this machine says about the IDE that a run is about: its settings, its interpreters, and what stands there."""
 
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 import msgspec
 
@@ -13,14 +13,16 @@ from setup_llm_dev.documents.machine import Machine
 from setup_llm_dev.host.ide_table import interpreter_name, java_user_home, why_not_yet
 from setup_llm_dev.host.ides import installed_ide
 from setup_llm_dev.host.world import Host
+from setup_llm_dev.messages import Message
 from setup_llm_dev.platforms.registry import platform_of
 from setup_llm_dev.stages.compose import Plan
 from setup_llm_dev.stages.here import ide_catalogue
 from setup_llm_dev.stages.options import Options
-from setup_llm_dev.stages.pin_ide import pin_ide
+from setup_llm_dev.stages.pin_ide import installed_fitting, pin_ide
 from setup_llm_dev.stages.probe import answers
 from setup_llm_dev.stages.request import Request
 from setup_llm_dev.steps.ide_tree import read_facts
+from setup_llm_dev.steps.launcher import LinkLauncher
 
 
 def ide_side(host: Host, ide: IdeLock | None, layout: Layout, machine: Machine, python: str) -> IdeSide:
@@ -68,16 +70,35 @@ def launcher_of(host: Host, plan: Plan, machine: Machine) -> PurePath | None:
     return home / found.launcher if found is not None and found.launcher else None
 
 
+def closing_notes(host: Host, plan: Plan) -> tuple[Message, ...]:
+    """What is to be said of the IDE once a run is over: whose command `pycharm` is, if not ours."""
+    step = plan.step("ide-launcher")
+    note = step.left_alone(host) if isinstance(step, LinkLauncher) else None
+    return () if note is None else (note,)
+
+
 def _is_open(request: Request, lock: Lock, options: Options) -> bool:
+    """Whether the lock's IDE has to be decided anew."""
     if options.pycharm_archive is not None:
-        return not (isinstance(lock.ide, ArchiveIdeLock) and lock.ide.sha256 == options.pycharm_sha256)
+        return not _is_that_archive(request, lock.ide, options)
     match lock.ide:
         case InstalledIdeLock(home=home, version=version):
             return not any((ide.home, ide.version) == (home, version) for ide in request.machine.ides)
         case ArchiveIdeLock():
             return False
     gap = next((gap for gap in lock.gaps if gap.what == "ide"), None)
-    return bool(request.machine.ides) or gap is None or _worth_asking(request.host, gap)
+    fitting = installed_fitting(request.machine, request.recipe.ide.version)
+    return fitting is not None or gap is None or _worth_asking(request.host, gap)
+
+
+def _is_that_archive(request: Request, ide: IdeLock | None, options: Options) -> bool:
+    """The lock names the very file, or what it holds stands already: then nobody reads a gigabyte for nothing."""
+    if not isinstance(ide, ArchiveIdeLock) or options.pycharm_sha256 not in (None, ide.sha256):
+        return False
+    if options.pycharm_archive is not None and ide.url == Path(options.pycharm_archive).as_uri():
+        return True
+    facts = read_facts(request.host, request.layout.ides / f"pycharm-{ide.version}.json")
+    return options.pycharm_sha256 is not None and facts is not None and facts.archive_sha256 == ide.sha256
 
 
 def _worth_asking(host: Host, gap: Gap) -> bool:

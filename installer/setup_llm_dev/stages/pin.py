@@ -177,11 +177,18 @@ class _Asked:
             shown = without_credentials(source.url)
             self._request.say(message("asking {index} for torch", index=shown))
             try:
-                self._wheels[source] = offered(self._request.host, source.url, "torch", flat=source.flat)
+                self._wheels[source] = offered(
+                    self._request.host, source.url, "torch", flat=source.flat, brief=self._was_silent(source)
+                )
             except Unreachable as error:
                 self._unreachable[host_name] = error
                 return ()
         return self._wheels[source]
+
+    def _was_silent(self, source: TorchSource) -> bool:
+        """The maker's own, after we turned to mirrors."""
+        surroundings = self._request.surroundings
+        return "torch" in surroundings.chosen and not surroundings.is_mirror(source.url, "torch")
 
 
 def torch_sources(build: Build, surroundings: Surroundings) -> tuple[TorchSource, ...]:

@@ -33,7 +33,7 @@ def pin_ide(request: Request, catalog: IdeCatalog) -> tuple[IdeLock | None, tupl
             message("--pycharm-sha256 says nothing without --pycharm-archive"),
             hint=message("give both, or neither"),
         )
-    installed = _installed(request.machine, request.recipe.ide.version)
+    installed = installed_fitting(request.machine, request.recipe.ide.version)
     if installed is not None and not request.newest_ide:
         _tell_newer(request, catalog, installed)
         return installed, gaps
@@ -44,7 +44,7 @@ def pin_ide(request: Request, catalog: IdeCatalog) -> tuple[IdeLock | None, tupl
 # what is here already -------------------------------------------------------------------------------------
 
 
-def _installed(machine: Machine, wish: str) -> InstalledIdeLock | None:
+def installed_fitting(machine: Machine, wish: str) -> InstalledIdeLock | None:
     """The newest PyCharm of this machine that the wish means; of equal ones somebody else's rather than ours."""
     fitting = [
         (version, ide.kind != "ours", -number, ide)

@@ -17,7 +17,7 @@ def sweep(host: Host, layout: Layout) -> None:
     drop_temporary()
     _remove(host, layout.scratch)
     for folder in (layout.data, layout.environments, layout.models, layout.data / "locks", layout.proofs,
-                   layout.data / "programs", *_recipes(host, layout)):  # fmt: skip
+                   layout.data / "programs", layout.backups, *_recipes(host, layout)):  # fmt: skip
         for name in host.files.list_dir(folder):
             if name.startswith(".") and name.endswith((".removed", ".tmp", ".new")):
                 _remove(host, folder / name)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from setup_llm_dev.documents.choices import Choices
 from setup_llm_dev.documents.layout import Layout
-from setup_llm_dev.documents.lock import ArchiveIdeLock, HubModelLock
+from setup_llm_dev.documents.lock import ArchiveIdeLock, HubModelLock, ModelLock, ModelScopeModelLock
 from setup_llm_dev.documents.manifests import manifests_folder
 from setup_llm_dev.documents.mirror_catalog import read_mirrors
 from setup_llm_dev.documents.recipe import Recipe
@@ -36,10 +36,19 @@ def _missing(plan: Plan, statuses: dict[str, Satisfied | Unsatisfied]) -> set[Ki
     if isinstance(statuses.get("packages"), Unsatisfied):
         kinds |= {"pypi", "torch"} if plan.lock.torch.index else {"pypi"}
     if isinstance(statuses.get("model"), Unsatisfied):
-        kinds |= {"hub"} if isinstance(plan.lock.model, HubModelLock) else {"pypi"}
+        kinds.add(_of_model(plan.lock.model))
     if isinstance(statuses.get("ide"), Unsatisfied) and isinstance(plan.lock.ide, ArchiveIdeLock):
         kinds |= {"jetbrains_downloads"}
     return kinds
+
+
+def _of_model(model: ModelLock | None) -> Kind:
+    match model:
+        case HubModelLock():
+            return "hub"
+        case ModelScopeModelLock():
+            return "modelscope"
+    return "pypi"
 
 
 def _turned(host: Host, layout: Layout, kinds: frozenset[Kind], say: Say) -> Host:

@@ -22,14 +22,16 @@ from setup_llm_dev.stages.compose import Plan
 from setup_llm_dev.stages.installed_plan import installed_plan
 from setup_llm_dev.stages.options import Options
 from setup_llm_dev.stages.summarize import read_check
+from setup_llm_dev.steps.ide import InstallIde
 from setup_llm_dev.steps.packages import InstallPackages
 from setup_llm_dev.steps.smoke import RunSmoke, failure
-from setup_llm_dev.steps.step import Progress, Unsatisfied
+from setup_llm_dev.steps.step import Progress, Satisfied, Step, Unsatisfied
 
 _SUMMARIES = {
     "packages": message("compare every installed file with its wheel"),
     "variant": message("look which build torch says it is"),
     "model": message("compare the files of the model with the lock"),
+    "ide": message("compare every file of PyCharm with its archive"),
 }
 
 
@@ -45,6 +47,7 @@ class Verification:
     fault: str | None
     again: str = "setup-llm-dev apply"
     gaps: tuple[Gap, ...] = ()
+    """Grows while `events` are read: a PyCharm that the recipe can do without may never have been installed."""
     _forgotten: bool = False
     _checks: list[Check] = field(default_factory=list)
     _result: dict[str, Any] = field(default_factory=dict)
@@ -69,16 +72,14 @@ class Verification:
         return cls(host, recipe, layout, smoke, plan, fault, options.again, plan.gaps)
 
     def events(self) -> Iterator[Event]:
-        """Files first, then the build of torch, then the model, then the fine-tune."""
+        """Files first, then the build of torch, then the model, then PyCharm, then the fine-tune."""
         for name, summary in _SUMMARIES.items():
             step = self.plan.step(name) if self.plan else None
-            if step is None:
+            if step is None or self._is_gap(step):
                 continue
             began = time.monotonic()
             yield Started(step=name, phase="check", summary=summary, why=message("asked for"))
-            full = isinstance(step, InstallPackages)
-            answer = step.prove(self.host, full=True) if full else step.check(self.host)  # type: ignore[attr-defined]  # `full` says which kind it is
-            yield self._settled(name, answer, time.monotonic() - began)
+            yield self._settled(name, self._answer(step), time.monotonic() - began)
         if self.smoke is not None:
             yield from self._smoke(self.smoke)
         self._forget_refuted()
@@ -108,6 +109,19 @@ class Verification:
             return True
         return self.smoke is not None and self._result.get("verdict") != "pass"
 
+    def _answer(self, step: Step) -> Satisfied | Unsatisfied:
+        if isinstance(step, InstallPackages | InstallIde):
+            return step.prove(self.host, full=True)
+        return step.check(self.host)
+
+    def _is_gap(self, step: Step) -> bool:
+        """Of PyCharm, which could not be had when all else was set up, that is no news."""
+        if not isinstance(step, InstallIde) or not step.optional or self.host.files.exists(step.facts):
+            return False
+        why = message("PyCharm {version} is not installed yet", version=step.ide.version)
+        self.gaps += (Gap(what="ide", why=why, command=self.again),)
+        return True
+
     def _forget_refuted(self) -> None:
         """The proof of what was just refuted goes, so that the next `apply` proves it again."""
         self.host.cancel.raise_if_set()  # a fine-tune that was stopped refutes nothing
@@ -115,7 +129,7 @@ class Verification:
             self._forgotten = self.host.files.exists(self.smoke.proof)
             self.host.files.remove(self.smoke.proof)
 
-    def _settled(self, name: str, answer: object, seconds: float) -> Event:
+    def _settled(self, name: str, answer: Satisfied | Unsatisfied, seconds: float) -> Event:
         if isinstance(answer, Unsatisfied):
             check = Check(id=f"{name}-intact", status="fail", measured=str(answer.why),
                           expected="as installed by the lock", cause=f"{name}-drifted", cause_text=answer.why,

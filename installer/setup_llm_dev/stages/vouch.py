@@ -30,7 +30,6 @@ from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 from setup_llm_dev.stages.project import TorchSource
 
-_OFFICIAL_SECONDS = 3.0  # it did not answer a moment ago
 _TRUST = message("to trust a mirror, name it yourself: SETUP_LLM_DEV_MIRRORS_TORCH, SETUP_LLM_DEV_MIRRORS_PYPI")
 
 
@@ -58,7 +57,7 @@ class Vouching:
         chosen = self.surroundings.chosen
         if source.default:
             return "pypi" in chosen
-        of_mirror = any(source.url.startswith(m.url.rstrip("/") + "/") for m in self.surroundings.mirrors)
+        of_mirror = self.surroundings.is_mirror(source.url, "torch")
         return "torch" in chosen and of_mirror and source.url not in self.surroundings.find_links
 
     def possible(self, build: Build, source: TorchSource, tags: frozenset[Tag]) -> bool:
@@ -112,7 +111,10 @@ class Vouching:
                     "{file}: the mirror {host} says sha256 {found}, which is not the known {expected}",
                     file=name, host=urlsplit(address).netloc, found=told, expected=known[0],
                 ),
-                hint=_TRUST,
+                hint=message(
+                    "that mirror is out of date, or somebody tampered with it; name another one: "
+                    "SETUP_LLM_DEV_MIRRORS_TORCH"
+                ),
             )  # fmt: skip
         return False
 
@@ -130,7 +132,7 @@ class Vouching:
         if key not in self._pages and not self._silent:
             page = f"{self.index_root.rstrip('/')}/{variant}"
             try:
-                rows = links(self.host, page, project, flat=False, timeout=_OFFICIAL_SECONDS)
+                rows = links(self.host, page, project, flat=False, brief=True)
             except Unreachable:
                 self._silent = True
                 return {}

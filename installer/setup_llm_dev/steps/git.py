@@ -11,7 +11,8 @@ from setup_llm_dev.documents.gitignore import PRODUCED, gitignore
 from setup_llm_dev.documents.idea_files import vcs_file
 from setup_llm_dev.documents.journal import Receipt
 from setup_llm_dev.documents.plan import Phase
-from setup_llm_dev.errors import SystemRefused
+from setup_llm_dev.errors import Dispensable
+from setup_llm_dev.host.user_files import Untouchable, drop_staged, edit_file, look, remove_unchanged
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 from setup_llm_dev.steps.preview import FileChange
@@ -78,7 +79,7 @@ class InitializeGit:
         receipt = self.before(host)
         files = self._files(host)
         for path in receipt["written"]:
-            host.files.write(self.workspace / path, files[path])
+            _write_new(host, self.workspace / path, files[path])
         if receipt["repository"]:
             receipt["config"] = self._initialize(host)
         return receipt
@@ -119,7 +120,7 @@ class InitializeGit:
         """Digest of the new repository's config. Made aside, then one rename: a kill leaves a whole one or none."""
         git = git_program(host)
         if git is None:
-            raise SystemRefused(message("git is gone from this machine"))
+            raise Dispensable(message("git is gone from this machine"))
         aside = self.workspace / _ASIDE
         host.files.remove_tree(aside)
         host.files.make_dir(aside, 0o700)
@@ -132,7 +133,7 @@ class InitializeGit:
         made = aside / ".git"
         if not done.ok or not host.files.is_dir(made):
             host.files.remove_tree(aside)
-            raise SystemRefused(
+            raise Dispensable(
                 message("git could not make a repository: {why}", why=done.stderr.strip()[-300:]),
                 hint=message("the project works without one; `git init` in it makes one later"),
             )
@@ -141,6 +142,14 @@ class InitializeGit:
         host.files.rename(made, self.workspace / ".git")
         _drop(host, self.workspace)
         return config
+
+
+def _write_new(host: Host, path: PurePath, data: bytes) -> None:
+    """A file that somebody else makes at the same moment is theirs."""
+    try:
+        edit_file(host, path, lambda found: data if found is None else None)
+    except Untouchable as error:
+        raise Dispensable(message("{path} was not changed: {why}", path=str(path), why=error.why)) from error
 
 
 def repository_around(host: Host, folder: PurePath) -> Path | None:
@@ -215,10 +224,19 @@ def _taken_back(host: Host, workspace: PurePath, written: Mapping[str, str]) -> 
         place = workspace / path
         if not host.files.exists(place):
             continue
-        if not host.files.is_file(place) or host.files.sha256(place) != digest:
+        if not _removed(host, place, digest):
             yield message("{path} was changed since, so it stays", path=str(place))
             continue
-        host.files.remove(place)
         if path == _MAPPING:
             host.files.remove_empty_dir(place.parent)
     host.files.remove_empty_dir(workspace)
+
+
+def _removed(host: Host, place: PurePath, digest: str) -> bool:
+    """Whether a file is gone; one with other bytes than those of this digest stays."""
+    drop_staged(host, place)
+    try:
+        data = look(host, place).data
+        return data is None or (sha256(data).hexdigest() == digest and remove_unchanged(host, place, data))
+    except Untouchable:
+        return False

@@ -121,6 +121,7 @@ class InstallIde:
         return {"folder": str(self.folder), "launcher": launcher, "files": len(tree.files), "bytes": tree.size}
 
     def undo(self, host: Host, receipt: Receipt) -> tuple[Message, ...]:
+        Store(host.files, self.store).remove(self.ide.sha256)  # what a run that was killed had fetched
         facts = read_facts(host, self.facts)
         if facts is None:
             if not host.files.exists(self.folder):

@@ -21,7 +21,7 @@ from setup_llm_dev.documents.jdk_table import (
 )
 from setup_llm_dev.documents.journal import Receipt
 from setup_llm_dev.documents.plan import Phase
-from setup_llm_dev.documents.xml_text import SIZE_LIMIT, Unreadable, splice
+from setup_llm_dev.documents.xml_text import Unreadable, splice
 from setup_llm_dev.errors import Busy, Refused
 from setup_llm_dev.host.ide_table import leads_to, look_at_table, table_of
 from setup_llm_dev.host.running_ide import running_ide
@@ -104,7 +104,7 @@ class ConfigureInterpreter:
         self._require_closed(host)
         change = _Change(self, host)
         try:
-            edit_file(host, self.table, change, within=self.settings, backups=self.backups, limit=SIZE_LIMIT)
+            edit_file(host, self.table, change, within=self.settings, backups=self.backups)
         except (Untouchable, Unreadable) as error:
             self._refuse(error.why)
         # An IDE that was started meanwhile has read the old table, and writes it back when it ends.
@@ -120,7 +120,7 @@ class ConfigureInterpreter:
             if receipt.get("new") and remove_unchanged(host, self.table, made, within=self.settings):
                 return self._without_folders(host, receipt)
             taken = _Removal(self, host, made, str(receipt.get("replaced", "")).encode())
-            edit_file(host, self.table, taken, within=self.settings, backups=self.backups, limit=SIZE_LIMIT)
+            edit_file(host, self.table, taken, within=self.settings, backups=self.backups)
             self._drop_empty(host, receipt)
         except (Untouchable, Unreadable) as error:
             return (message("{path} stays as it is: {why}", path=str(self.table), why=error.why),)

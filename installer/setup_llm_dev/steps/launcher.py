@@ -49,8 +49,9 @@ class LinkLauncher:
         return Unsatisfied(message("{place} starts another version", place=str(self.place)))
 
     def left_alone(self, host: Host) -> Message | None:
-        """That the command is somebody else's, a sentence for the end of a run; None where it is ours, or not there."""
-        if not host.files.exists(self.place) or self._is_ours(host):
+        """That the command is somebody else's, a sentence for the end of a run; None where it is ours, or not there,
+        and where there is no IDE to start."""
+        if not host.files.exists(self.place) or self._is_ours(host) or not host.files.is_dir(self.home):
             return None
         return message(
             "{place} was there already, so it stays; this PyCharm is started by {launcher}",

@@ -67,8 +67,11 @@ class FetchHubModel:
         first, *others = self._endpoints(surroundings)
 
         def spare(file: ModelFile) -> tuple[Source, ...]:
-            same = tuple(Source(file_url(endpoint, self.model, file)) for endpoint in others)
-            return (*same, *sources_elsewhere(self.model.also, file.path, surroundings.modelscope))
+            """The hub itself comes last: it is among the others only where we turned away from it."""
+            elsewhere = sources_elsewhere(self.model.also, file.path, surroundings.modelscope)
+            same = {endpoint: Source(file_url(endpoint, self.model, file)) for endpoint in others}
+            last = same.pop(HUB, None)
+            return (*same.values(), *elsewhere, *((last,) if last else ()))
 
         Hub(host, first, self.cache, trusted=_is_the_users(first, surroundings)).download(
             self.model, lambda done, total: progress(done, total or self.model.size, "bytes", None), spare

@@ -1,7 +1,8 @@
 """Merge what PyCharm should know into the project's `.idea`; `undo` takes only that out again."""
 
 import base64
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path, PurePath
@@ -22,11 +23,22 @@ from setup_llm_dev.documents.idea_project import (
 from setup_llm_dev.documents.journal import Receipt
 from setup_llm_dev.documents.plan import Phase
 from setup_llm_dev.errors import Refused
+from setup_llm_dev.host.user_files import (
+    TRIES,
+    Seen,
+    Untouchable,
+    drop_staged,
+    edit_file,
+    look,
+    remove_unchanged,
+    require_writable,
+    restless,
+    swap,
+)
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 from setup_llm_dev.steps.preview import FileChange
 from setup_llm_dev.steps.step import Progress, Satisfied, Unsatisfied
-from setup_llm_dev.steps.swap import ATTEMPTS, clear, read_user_file, restless, swap
 
 _FIXED = (MISC, MODULES, WORKSPACE, IGNORE, MEMORY)
 
@@ -59,26 +71,30 @@ class MergeProject:
         return message("prepare the project for PyCharm")
 
     def check(self, host: Host) -> Satisfied | Unsatisfied:
-        """Raises Refused (3) for a project file that can't be read or that no IDE wrote."""
-        wanted = self._changes(host, self._read(host))
+        """Raises Refused (3) for a project file that can't be read or written, or that no IDE wrote."""
+        files = self._read(host)
+        wanted = self._changes(host, files)
         if not wanted:
             return Satisfied()
+        for path in wanted:
+            with _in_words(self.workspace / path):
+                require_writable(files.get(path) or look(host, self.workspace / path))
         return Unsatisfied(message("to be written: {files}", files=", ".join(wanted)))
 
     def preview(self, host: Host) -> tuple[FileChange, ...]:
         files = self._read(host)
         wanted = self._changes(host, files)
-        return tuple(FileChange(self.workspace / path, files.get(path), c.data) for path, c in wanted.items())
+        return tuple(FileChange(self.workspace / path, _data(files, path), c.data) for path, c in wanted.items())
 
     def before(self, host: Host) -> Receipt:
         files = self._read(host)
         wanted = self._changes(host, files)
-        return {"written": {path: _entry(files.get(path), change) for path, change in wanted.items()}}
+        return {"written": {path: _entry(_data(files, path), change) for path, change in wanted.items()}}
 
     def apply(self, host: Host, progress: Progress) -> Receipt:
         written: dict[str, Any] = {}
         contended = ""
-        for _ in range(ATTEMPTS):
+        for _ in range(TRIES):
             contended = self._write(host, written)
             if not contended:
                 return {"written": written}
@@ -103,30 +119,55 @@ class MergeProject:
         """The file that somebody else wrote meanwhile; empty when all is done."""
         files = self._read(host)
         for path, change in self._changes(host, files).items():
-            if not swap(host, self.workspace / path, files.get(path), change.data):
-                return path
-            written[path] = _entry(files.get(path), change)
+            with _in_words(self.workspace / path):
+                seen = files.get(path) or look(host, self.workspace / path)
+                require_writable(seen)
+                if seen.data != _data(files, path) or not swap(host, seen, change.data):
+                    return path
+            written[path] = _entry(_data(files, path), change)
         return ""
 
-    def _read(self, host: Host) -> dict[str, bytes | None]:
+    def _read(self, host: Host) -> dict[str, Seen]:
         idea = self.workspace / ".idea"
         if host.files.exists(idea) and not host.files.is_dir(idea):
             raise Refused(
                 message("{path} is not a folder", path=str(idea)),
                 hint=message("move it away, then run the same command again"),
             )
-        files = {path: read_user_file(host, self.workspace / path) for path in _FIXED}
+        files = {path: _read(host, self.workspace / path) for path in _FIXED}
         more = [f".idea/{name}" for name in host.files.list_dir(idea) if name.endswith(".iml")]
         runs = host.files.list_dir(self.workspace / RUN_FOLDER)
         more += [f"{RUN_FOLDER}/{name}" for name in runs if name.endswith(".xml")]
-        more += [path for path in listed_modules(files[MODULES]) if path not in more]
-        return files | {path: read_user_file(host, self.workspace / path) for path in more}
+        more += [path for path in listed_modules(files[MODULES].data) if path not in more]
+        return files | {path: _read(host, self.workspace / path) for path in more}
 
-    def _changes(self, host: Host, files: Mapping[str, bytes | None]) -> Mapping[str, Change]:
+    def _changes(self, host: Host, files: Mapping[str, Seen]) -> Mapping[str, Change]:
         wish = self.wish
         runs = tuple(replace(run, environment=(*run.environment, *_cache(self.hub_cache, host))) for run in wish.runs)
         excluded = tuple(name for name in wish.excluded if not holds_code(host, self.workspace / name))
-        return changes(files, replace(wish, runs=runs, excluded=excluded))
+        return changes({path: seen.data for path, seen in files.items()}, replace(wish, runs=runs, excluded=excluded))
+
+
+def _read(host: Host, path: PurePath) -> Seen:
+    """Raises Refused (3) for something that is there and can't be read."""
+    with _in_words(path):
+        return look(host, path)
+
+
+def _data(files: Mapping[str, Seen], path: str) -> bytes | None:
+    return files[path].data if path in files else None
+
+
+@contextlib.contextmanager
+def _in_words(path: PurePath) -> Iterator[None]:
+    """Untouchable as Refused (3)."""
+    try:
+        yield
+    except Untouchable as error:
+        raise Refused(
+            message("{path} was not changed: {why}", path=str(path), why=error.why),
+            hint=message("move it away, then run the same command again"),
+        ) from error
 
 
 def holds_code(host: Host, folder: PurePath) -> bool:
@@ -159,36 +200,54 @@ def _entry(before: bytes | None, change: Change) -> dict[str, Any]:
 def _take_back(host: Host, workspace: PurePath, path: str, entry: Mapping[str, Any]) -> Message | None:
     """Why something of ours stays in a file, if it does."""
     place = workspace / path
-    before = None if entry["before"] is None else base64.b64decode(entry["before"])
-    clear(host, place)
-    for _ in range(ATTEMPTS):
-        found = read_user_file(host, place)
-        if found is None:
+    drop_staged(host, place)
+    removal = _Removal(place, entry)
+    try:
+        found = look(host, place).data
+        if found is None or (removal.made(found) and remove_unchanged(host, place, found)):
             _remove_empty_parents(host, place, workspace)
             return None
-        if found == before:
-            return None
-        if sha256(found).hexdigest() == entry["sha256"] and before is None:
-            host.files.remove(place)
-            _remove_empty_parents(host, place, workspace)
-            return None
-        wanted, why = _reverted(place, found, before, entry)
-        if wanted == found or swap(host, place, found, wanted):
-            return why
-    raise restless(place)
+        edit_file(host, place, removal)
+    except Untouchable as error:
+        return message("{path} stays as it is: {why}", path=str(place), why=error.why)
+    return removal.left
 
 
-def _reverted(
-    place: PurePath, found: bytes, before: bytes | None, entry: Mapping[str, Any]
-) -> tuple[bytes, Message | None]:
-    if before is not None and sha256(found).hexdigest() == entry["sha256"]:
-        return before, None
-    if before is None or not entry["edits"]:
-        return found, message("{path} was changed since, so it stays", path=str(place))
-    wanted, clean = without(found, [(text.encode(), old.encode()) for text, old in entry["edits"]])
-    if clean:
-        return wanted, None
-    return wanted, message("{path} was changed since, so some of what we wrote stays in it", path=str(place))
+class _Removal:
+    """A file without what we wrote into it, as `edit_file` wants it; `left` says what is no longer ours."""
+
+    def __init__(self, place: PurePath, entry: Mapping[str, Any]) -> None:
+        self._place = place
+        self._entry = entry
+        self._before = None if entry["before"] is None else base64.b64decode(entry["before"])
+        self.left: Message | None = None
+
+    def made(self, found: bytes) -> bool:
+        """Whether these are the bytes of a file that was not there before."""
+        return self._before is None and self._is_ours(found)
+
+    def __call__(self, found: bytes | None) -> bytes | None:
+        self.left = None
+        if found is None or found == self._before:
+            return None
+        if self._is_ours(found):
+            return self._before
+        return self._without_edits(found)
+
+    def _is_ours(self, found: bytes) -> bool:
+        return sha256(found).hexdigest() == str(self._entry["sha256"])
+
+    def _without_edits(self, found: bytes) -> bytes | None:
+        edits = [(text.encode(), old.encode()) for text, old in self._entry["edits"]]
+        if self._before is None or not edits:
+            self.left = message("{path} was changed since, so it stays", path=str(self._place))
+            return None
+        wanted, clean = without(found, edits)
+        if not clean:
+            self.left = message(
+                "{path} was changed since, so some of what we wrote stays in it", path=str(self._place)
+            )  # fmt: skip
+        return wanted
 
 
 def _remove_empty_parents(host: Host, place: PurePath, root: PurePath) -> None:

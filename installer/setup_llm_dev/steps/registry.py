@@ -7,6 +7,7 @@ from setup_llm_dev.messages import message
 from setup_llm_dev.steps.environment import MakeEnvironment
 from setup_llm_dev.steps.git import InitializeGit
 from setup_llm_dev.steps.ide import InstallIde
+from setup_llm_dev.steps.installed_ide import UseInstalledIde
 from setup_llm_dev.steps.interpreter import ConfigureInterpreter
 from setup_llm_dev.steps.launcher import LinkLauncher, WriteDesktopEntry
 from setup_llm_dev.steps.link import SwitchLink
@@ -30,6 +31,7 @@ KINDS = (
     RunSmoke,
     WriteFiles,
     InstallIde,
+    UseInstalledIde,
     LinkLauncher,
     WriteDesktopEntry,
     SetHeap,
