@@ -38,12 +38,22 @@ GAP = Gap(
     url="https://hub/api",
     command="setup-llm-dev apply text-classification --upgrade",
 )  # fmt: skip
+NO_GIT = message("git could not make a repository: {why}", why="out of luck")
+LEFT_ALONE = message(
+    "{place} was there already, so it stays; this PyCharm is started by {launcher}",
+    place="/home/ann/.local/bin/pycharm", launcher="/home/ann/data/ide/pycharm/bin/pycharm",
+)  # fmt: skip
 REPORT = Report(
     verdict="partial",
     recipe="text-classification",
-    gaps=(GAP,),
-    notes=(message("running as root: what is made here belongs to root"),),
-    steps=(StepOutcome(id="packages", kind="packages", phase="stage", outcome="applied", seconds=12.3),),
+    gaps=(GAP, Gap(what="git", why=NO_GIT, command="setup-llm-dev apply text-classification")),
+    notes=(message("running as root: what is made here belongs to root"), LEFT_ALONE),
+    steps=(
+        StepOutcome(id="packages", kind="packages", phase="stage", outcome="applied", seconds=12.3),
+        StepOutcome(id="ide", kind="ide", phase="stage", outcome="applied", seconds=65.4),
+        StepOutcome(id="ide-interpreter", kind="interpreter", phase="switch", outcome="skipped"),
+        StepOutcome(id="git", kind="git", phase="switch", outcome="failed", why=NO_GIT),
+    ),
     checks=(
         Check(id="variant", status="pass", measured="cpu", expected="cpu"),
         Check(id="loss-fell", status="pass", measured={"first": 0.69, "last": 0.0123}, expected="at most 0.5"),
@@ -55,11 +65,23 @@ REPORT = Report(
     metrics={"loss_first": 0.69, "loss_last": 0.0123, "accuracy": 1.0, "accuracy_before": 0.5, "f1": 1.0,
              "f1_before": 0.333, "samples_per_second": 105.21, "peak_memory_bytes": 1 << 30, "steps": 24},
     places={"workspace": "/home/ann/llm", "report": "/home/ann/llm/report.json"},
-    sizes={"wheels": 200 << 20},
+    sizes={"wheels": 200 << 20, "ide": 3 << 30},
     phase_seconds={"stage": 12.1, "check": 75.2},
     next=(message("go on: cd {folder}", folder="/home/ann/llm"),),
     seconds=88.2,
     log="/home/ann/logs/1.log",
+)  # fmt: skip
+VERIFIED = Report(
+    verdict="fail", recipe="text-classification", of="verify", seconds=3.1,
+    checks=(
+        Check(id="packages-intact", status="pass"),
+        Check(id="ide-intact", status="fail", measured="not as unpacked: lib/app.jar (changed)",
+              expected="as installed by the lock", cause="ide-drifted",
+              cause_text=message("not as unpacked: {files}", files="lib/app.jar (changed)"),
+              hint=message("`{command}` mends it", command="setup-llm-dev apply")),
+    ),
+    error={"step": "ide-intact", "exit_code": 8, "message": message("not as unpacked: {files}", files="lib/app.jar"),
+           "hint": message("`{command}` mends it", command="setup-llm-dev apply")},
 )  # fmt: skip
 FAILURE = msgspec.structs.replace(
     REPORT,
@@ -99,6 +121,13 @@ PLAN = PlanDocument(
                     summary=message("make an environment"), why_not=message("there is no environment yet")),
         PlannedStep(id="model", kind="hub-model", phase="stage", optional=True, satisfied=True,
                     summary=message("get the model {name}", name="hf:google-bert/bert")),
+        PlannedStep(id="ide", kind="ide", phase="stage", optional=True, satisfied=False,
+                    summary=message("install PyCharm {version} ({size} MiB)", version="2026.2", size=1180),
+                    why_not=message("PyCharm {version} is not installed yet", version="2026.2")),
+        PlannedStep(id="ide-interpreter", kind="interpreter", phase="switch", optional=True, satisfied=False,
+                    summary=message("tell PyCharm about the interpreter {name}", name="Python 3.11 (llm)"),
+                    why_not=message("{path} has no interpreter {name}", path="/home/ann/jdk.table.xml",
+                                    name="Python 3.11 (llm)")),
     ),
     workspace="/home/ann/llm", data="/home/ann/data",
     diffs=(FileDiff(path="/home/ann/x.xml", diff="-old\n+new", lines=1),
@@ -126,7 +155,8 @@ EVENTS: tuple[Event, ...] = (
 PAGES: dict[str, Callable[[Output], None]] = {
     "report": lambda output: render_report(REPORT, output),
     "failure": lambda output: render_report(FAILURE, output),
-    "unchanged": lambda output: render_report(msgspec.structs.replace(REPORT, changed=False), output),
+    "verify": lambda output: render_report(VERIFIED, output),
+    "unchanged": lambda output: render_report(msgspec.structs.replace(REPORT, changed=False, gaps=(GAP,)), output),
     "machine": lambda output: render_machine(MACHINE, output),
     "plan": lambda output: render_plan(PLAN, output),
 }

@@ -298,6 +298,15 @@ def test_who_may_carry_the_bytes_of_an_address(mirror: Mirror, url: str, carrier
     assert list(Surroundings(spares=(mirror,)).carriers(url)) == carriers
 
 
+def test_a_mirror_that_is_known_but_not_asked_leads_to_its_maker_and_to_those_that_are() -> None:
+    """Its address stands in a lock of the day on which it answered."""
+    found = Surroundings(torch_root="https://one/whl", known=(Mirror("torch", "https://two/wheels", flat=True),))
+    assert found.carriers("https://two/wheels/cpu/torch-1.whl") == (
+        "https://one/whl/cpu/torch-1.whl", "https://two/wheels/cpu/torch-1.whl",
+        "https://download.pytorch.org/whl/cpu/torch-1.whl",
+    )  # fmt: skip
+
+
 def test_the_chosen_mirror_comes_first_then_the_spares_then_the_maker() -> None:
     found = Surroundings(jetbrains_downloads="https://one", spares=(Mirror("jetbrains_downloads", "https://two"),))
     assert found.carriers("https://download.jetbrains.com/x") == (

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from setup_llm_dev.errors import SystemRefused
-from setup_llm_dev.host.files import Files, system_error
+from setup_llm_dev.host.disk_errors import system_error
+from setup_llm_dev.host.files import Files
 from tests.ground import SOURCE
 
 FILES = Files()
@@ -127,6 +128,19 @@ def test_the_permissions_of_what_a_link_names_are_left_alone(tmp_path: Path) -> 
     tree.chmod(0o500)
     FILES.remove_tree(tree)
     assert outside.stat().st_mode & 0o777 == 0o400
+
+
+def test_what_a_dead_process_left_goes_and_what_only_looks_like_it_stays(tmp_path: Path) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    left = [f".a.{gone.pid}.x.tmp", f".a.{gone.pid}.removed"]
+    kept = [f".a.{os.getpid()}.x.tmp", ".a.x.tmp", f".a.{'9' * 30}.x.tmp", f".b.{gone.pid}.x.tmp", f".a.{gone.pid}.y"]
+    for name in (*left, *kept):
+        (tmp_path / name).write_text("")
+    Files().write(tmp_path / "a", b"new")
+    Files().remove(tmp_path / "a")
+    Files().remove_tree(tmp_path / "a")
+    assert sorted(os.listdir(tmp_path)) == sorted(kept)
 
 
 def test_only_empty_folders_are_removed_as_empty(tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ import msgspec
 import pytest
 
 from setup_llm_dev.documents.lock import HubModelLock, ModelFile
+from setup_llm_dev.documents.lock_values import wanted
 from setup_llm_dev.errors import Corrupt, Refused, SetupError, SystemRefused, Unreachable
 from setup_llm_dev.host.hub import Hub as HubClient
-from setup_llm_dev.host.hub import wanted
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.steps.model import FetchHubModel
 from setup_llm_dev.steps.step import Satisfied, Unsatisfied, silent

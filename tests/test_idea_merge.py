@@ -28,7 +28,8 @@ from setup_llm_dev.steps.project import MergeProject
 from setup_llm_dev.steps.step import Satisfied, Unsatisfied, silent
 from setup_llm_dev.steps.write import WriteFiles
 from tests.ground import scratch_host
-from tests.test_pycharm_project import table_with, understood
+from tests.jps import understood
+from tests.test_pycharm_project import table_with
 
 PROJECTS = Path(__file__).parent / "projects"
 SDK = "Python 3.11 (llm)"
@@ -95,7 +96,7 @@ def test_intellij_reads_our_wishes_and_theirs(tmp_path: Path, host: Host, name: 
     python = f"{workspace}/.venv/bin/python"
     table_with(tmp_path / "config", {SDK: python})
 
-    read = understood(tmp_path / "config", workspace, tmp_path)
+    read = understood(tmp_path, config=tmp_path / "config", project=workspace)
 
     assert (read["errors"], read["messages"]) == ([], [])
     [module] = [m for m in read["project"]["modules"] if m["contentRoots"] == [f"file://{workspace}"]]

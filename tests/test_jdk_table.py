@@ -2,8 +2,6 @@
 
 import doctest
 import json
-import os
-import subprocess
 from dataclasses import replace
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import Any
@@ -23,11 +21,9 @@ from setup_llm_dev.documents.jdk_table import (
     written_path,
 )
 from setup_llm_dev.documents.xml_text import Unreadable
+from tests.jps import understood
 from tests.tables.trees import tables
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-SHARED = Path(os.environ.get("SETUP_LLM_DEV_SHARED", REPOSITORY.parent / "shared"))
-CHECKER = SHARED / "tools" / "jps-check" / "jps-check"
 TABLES = sorted((Path(__file__).parent / "tables").glob("pycharm-*.xml"))
 UUID = "5b6f0f3e-2f0c-4a53-8f6d-2f2f6f6f9c01"
 HOME = PurePosixPath("/home/ada")
@@ -201,28 +197,15 @@ def test_homes_on_other_machines_and_behind_unknown_macros_are_not_ours() -> Non
     assert written_path(PurePosixPath("/srv/llm"), HOME) == "/srv/llm"
 
 
-def understood(config: Path, home: Path) -> dict[str, Any]:
-    """What IntelliJ's loader read; Java finds files with names beyond ASCII only in a UTF-8 locale."""
-    if not CHECKER.is_file():
-        pytest.skip(f"IntelliJ's project loader is not here: {CHECKER}")
-    argv = [str(CHECKER), "--config", str(config), "--user-home", str(home)]
-    done = subprocess.run(argv, capture_output=True, env={**os.environ, "LC_ALL": "C.UTF-8"})
-    if done.returncode == 3:
-        pytest.skip(done.stderr.decode())
-    assert done.returncode in (0, 1), done.stderr.decode()
-    read: dict[str, Any] = json.loads(done.stdout)
-    return read
-
-
 @pytest.mark.parametrize("path", TABLES, ids=lambda path: path.stem)
 def test_intellij_reads_ours_and_the_five_others_as_before(tmp_path: Path, path: Path) -> None:
     folder = tmp_path / "大模型"
     table = folder / "config" / "options" / "jdk.table.xml"
     table.parent.mkdir(parents=True)
     table.write_bytes(path.read_bytes())
-    before = understood(folder / "config", folder)
+    before = understood(folder, config=folder / "config")
     table.write_bytes(with_entry(path.read_bytes(), ours_in(folder, "R&D <x> 🚀")))
-    after = understood(folder / "config", folder)
+    after = understood(folder, config=folder / "config")
 
     assert (after["errors"], after["messages"]) == ([], [])
     *others, sdk = after["sdks"]
@@ -237,7 +220,7 @@ def test_intellij_reads_a_table_that_we_made(tmp_path: Path) -> None:
     table = tmp_path / "config" / "options" / "jdk.table.xml"
     table.parent.mkdir(parents=True)
     table.write_bytes(with_entry(None, ours_in(tmp_path)))
-    read = understood(tmp_path / "config", tmp_path)
+    read = understood(tmp_path, config=tmp_path / "config")
     assert read["errors"] == []
     assert [sdk["home"] for sdk in read["sdks"]] == [f"{tmp_path}/llm/.venv/bin/python"]
 

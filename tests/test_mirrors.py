@@ -14,7 +14,7 @@ from setup_llm_dev.errors import UsageError
 from setup_llm_dev.host.carriers import KINDS, Mirror
 from setup_llm_dev.host.configuration import MIRRORS, Surroundings
 from setup_llm_dev.messages import Message
-from setup_llm_dev.stages.mirrors import choose_mirrors, kinds_of_run
+from setup_llm_dev.stages.mirrors import choose_mirrors, kinds_of_run, next_index
 from tests.ground import build_of, choices_of, scratch_host, small_recipe
 from tests.mirrored import (
     CLOSED,
@@ -342,6 +342,18 @@ def test_the_catalogue_of_mirrors_is_sound() -> None:
             assert mirror.form == "simple" or kind == "torch", mirror
             assert mirror.api == "hub" or kind == "hub", mirror
     assert all(mirror.url.endswith("/simple") for mirror in catalog.kinds["pypi"].mirrors)
+    forms = [mirror.form for mirror in catalog.kinds["torch"].mirrors]
+    assert forms == sorted(forms, key=("simple", "flat").index), "of flat ones uv fetches the whole wheel for its hash"
+
+
+def test_the_next_mirror_of_the_package_index_takes_the_place_of_one_that_died() -> None:
+    spare, other = Mirror("pypi", "https://two/simple"), Mirror("torch", "https://two/whl")
+    turned = Surroundings(default_index="https://one/simple", spares=(other, spare))
+    found = next_index(turned, "https://one/packages/aa/bb/x.whl")
+    assert found is not None
+    assert (found.default_index, found.spares) == ("https://two/simple", (other,))
+    assert next_index(found, "https://two/simple/pip/") is None, "nobody is left"
+    assert next_index(turned, "https://two/whl/cpu/torch.whl") is None, "it is not the index that died"
 
 
 def test_a_mistake_in_the_catalogue_names_its_place(tmp_path: Path) -> None:

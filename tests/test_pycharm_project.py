@@ -1,9 +1,7 @@
 """The project files for PyCharm, read back by IntelliJ's own project loader."""
 
 import doctest
-import json
 import os
-import subprocess
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 from xml.etree import ElementTree
@@ -15,10 +13,7 @@ from setup_llm_dev.components.pycharm import RUNS, RunConfiguration, free_sdk_na
 from setup_llm_dev.documents import idea_edits, idea_files, idea_module, jetbrains_xml
 from setup_llm_dev.documents.jetbrains_xml import document, element
 from setup_llm_dev.documents.layout import Layout
-
-REPOSITORY = Path(__file__).resolve().parent.parent
-SHARED = Path(os.environ.get("SETUP_LLM_DEV_SHARED", REPOSITORY.parent / "shared"))
-CHECKER = SHARED / "tools" / "jps-check" / "jps-check"
+from tests.jps import understood
 
 FOLDERS = (
     "llm",
@@ -57,19 +52,6 @@ def table_with(config: Path, names_and_homes: dict[str, str]) -> None:
     (config / "options" / "jdk.table.xml").write_bytes(document(table))
 
 
-def understood(config: Path, project: Path, home: Path) -> dict[str, Any]:
-    """What the loader read. Java finds files with names beyond ASCII only in a UTF-8 locale."""
-    if not CHECKER.is_file():
-        pytest.skip(f"IntelliJ's project loader is not here: {CHECKER}")
-    argv = [str(CHECKER), "--config", str(config), "--project", str(project), "--user-home", str(home)]
-    done = subprocess.run(argv, capture_output=True, env={**os.environ, "LC_ALL": "C.UTF-8"})
-    if done.returncode == 3:
-        pytest.skip(done.stderr.decode())
-    assert done.returncode in (0, 1), done.stderr.decode()
-    read: dict[str, Any] = json.loads(done.stdout)
-    return read
-
-
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_intellij_reads_what_was_meant(tmp_path: Path, folder: str) -> None:
     workspace = tmp_path / folder
@@ -78,7 +60,7 @@ def test_intellij_reads_what_was_meant(tmp_path: Path, folder: str) -> None:
     python = f"{workspace}/.venv/bin/python"
     table_with(tmp_path / "config", {"Python 3.12 (other)": "/elsewhere/bin/python", name: python})
 
-    read = understood(tmp_path / "config", workspace, tmp_path)
+    read = understood(tmp_path, config=tmp_path / "config", project=workspace)
 
     assert (read["errors"], read["messages"]) == ([], [])
     [module] = read["project"]["modules"]
@@ -106,7 +88,7 @@ def test_a_taken_name_still_leads_to_our_interpreter(tmp_path: Path) -> None:
     written(workspace, name)
     table_with(tmp_path / "config", {taken: "/another/llm/.venv/bin/python", name: f"{workspace}/.venv/bin/python"})
 
-    read = understood(tmp_path / "config", workspace, tmp_path)
+    read = understood(tmp_path, config=tmp_path / "config", project=workspace)
 
     assert name == "Python 3.11 (llm) (2)"
     assert read["project"]["sdk"]["home"] == f"{workspace}/.venv/bin/python"
@@ -118,7 +100,7 @@ def test_without_the_name_in_the_table_nothing_resolves(tmp_path: Path) -> None:
     written(workspace, "Python 3.11 (llm)")
     table_with(tmp_path / "config", {"Python 3.12 (llm)": f"{workspace}/.venv/bin/python"})
 
-    read = understood(tmp_path / "config", workspace, tmp_path)
+    read = understood(tmp_path, config=tmp_path / "config", project=workspace)
 
     assert read["project"]["sdk"]["resolved"] is False
 

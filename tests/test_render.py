@@ -46,11 +46,16 @@ def test_the_report_says_what_it_came_to() -> None:
         "to complete it: setup-llm-dev apply text-classification --upgrade",
         "running as root", "2.13.0+cpu (cpu)", "cpu, EPYC, fp32", "0.500 → 1.000", "0.690 → 0.012",
         "105.2 samples/s", "1.0 GiB", "200 MiB", "1 min 15 s", "/home/ann/llm/report.json", "/home/ann/logs/1.log",
+        "/home/ann/.local/bin/pycharm was there already, so it stays", "PyCharm                3.0 GiB",
+        "version control", "git could not make a repository: out of luck",
         "go on: cd /home/ann/llm", "✓ loss-fell", "! budget", "cause: even the shortest useful training",
     ):  # fmt: skip
         assert part in page, part
     assert "measured: first 0.69" not in page  # of a check that passed only with -v
-    assert "measured: first 0.69, last 0.0123" in piped(PAGES["report"], verbose=True)
+    whole = piped(PAGES["report"], verbose=True)
+    assert "measured: first 0.69, last 0.0123" in whole
+    for step, outcome in (("ide", "1 min 5 s"), ("ide-interpreter", "done already"), ("git", "failed after 0.0 s")):
+        assert re.search(rf"^ *{step} +{outcome}$", whole, re.MULTILINE), step
 
 
 def test_the_report_of_a_failure_names_the_check_and_what_to_do() -> None:
@@ -62,6 +67,16 @@ def test_the_report_of_a_failure_names_the_check_and_what_to_do() -> None:
     ):  # fmt: skip
         assert part in page, part
     assert "✓ variant" not in page and "quality" not in page  # what passed or was not reached is no news
+
+
+def test_a_verification_names_what_drifted_and_who_mends_it() -> None:
+    page = piped(PAGES["verify"])
+    assert "A check failed" in page.splitlines()[0]
+    for part in (
+        "✗ ide-intact", "PyCharm is as it was installed", "cause: not as unpacked: lib/app.jar (changed)",
+        "`setup-llm-dev apply` mends it",
+    ):  # fmt: skip
+        assert part in page, part
 
 
 def test_a_second_run_is_told_in_a_few_lines() -> None:
@@ -81,6 +96,8 @@ def test_the_plan_says_why_and_what_is_not_known_yet() -> None:
         "2.15.0+cu130 (cu130)", "RTX 3060: this build uses it", "rocm7.2, rocm7.1", "reason: no AMD GPU was found",
         "what would help: install one of these Pythons", "because: there is no environment yet", "(optional)",
         "not known before pinning", "/home/ann/data", "+new",
+        "install PyCharm 2026.2 (1180 MiB)", "because: PyCharm 2026.2 is not installed yet",
+        "tell PyCharm about the interpreter Python 3.11 (llm)",
     ):  # fmt: skip
         assert part in page, part
     pinned = msgspec.structs.replace(PLAN, pinned=True, download_bytes=5 << 20, disk_bytes=3 << 30)

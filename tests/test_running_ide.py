@@ -1,6 +1,7 @@
 """Who is found running: real processes on Linux, recorded answers of the system for the others."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -35,8 +36,10 @@ def an_ide(folder: Path, version: str = "2026.3.1") -> Path:
 
 
 @contextmanager
-def running(argv: Sequence[str | Path]) -> Iterator[int]:
-    with subprocess.Popen(argv, stdout=subprocess.PIPE) as process:
+def running(argv: Sequence[str | Path], home: Path) -> Iterator[int]:
+    """A process of somebody whose home that is."""
+    environment = {"HOME": str(home), "PATH": os.defpath}
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, env=environment) as process:
         try:
             if argv[0] == sys.executable:
                 assert process.stdout is not None
@@ -54,9 +57,9 @@ def started_with(*options: str) -> tuple[str, ...]:
 @LINUX
 def test_a_launcher_is_found_by_its_folder_and_by_the_settings_it_shares(host: Host, tmp_path: Path) -> None:
     mine, other = an_ide(tmp_path / "ide one"), an_ide(tmp_path / "Toolbox" / "pycharm")
-    settings, others = tmp_path / "PyCharm2026.3", tmp_path / "PyCharm2026.2"
+    settings, others = (host.home / ".config" / "JetBrains" / f"PyCharm{line}" for line in ("2026.3", "2026.2"))
     assert running_ide(host, settings, mine) is None
-    with running((other / "bin/pycharm", "600")) as process:
+    with running((other / "bin/pycharm", "600"), host.home) as process:
         found = running_ide(host, settings, mine)
         assert str(process) in str(found)
         assert str(other / "bin/pycharm") in str(found)
@@ -72,7 +75,7 @@ def test_a_launcher_is_found_by_its_folder_and_by_the_settings_it_shares(host: H
 @LINUX
 def test_a_program_that_was_replaced_while_it_runs_is_found(host: Host, tmp_path: Path) -> None:
     home = an_ide(tmp_path / "ide")
-    with running((home / "bin/pycharm", "600")):
+    with running((home / "bin/pycharm", "600"), host.home):
         (home / "bin/pycharm").unlink()
         assert running_from(host, home) is not None
         assert "(deleted)" not in str(running_from(host, home))
@@ -92,10 +95,20 @@ def test_options_that_name_the_settings_decide(host: Host, tmp_path: Path) -> No
         (selector.removeprefix("-D"),): False,
     }
     for options, expected in cases.items():
-        with running(started_with(*options)) as process:
+        with running(started_with(*options), host.home) as process:
             found = running_ide(host, settings, home)
             assert (found is not None) is expected, options
             assert found is None or str(process) in str(found)
+
+
+@LINUX
+def test_an_ide_of_another_home_has_settings_of_its_own(host: Host, tmp_path: Path) -> None:
+    settings = host.home / ".config/JetBrains/PyCharm2026.3"
+    options = started_with("-Didea.paths.selector=PyCharm2026.3")
+    with running(options, tmp_path / "somebody else"):
+        assert running_ide(host, settings, tmp_path / "ide") is None
+    with running(options, host.home):
+        assert running_ide(host, settings, tmp_path / "ide") is not None
 
 
 def test_nobody_runs_on_a_recorded_machine() -> None:

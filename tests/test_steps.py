@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from setup_llm_dev.documents.lock import PackageModelLock
+from setup_llm_dev.documents.idea_project import ProjectWish
+from setup_llm_dev.documents.lock import ArchiveIdeLock, ModelScopeModelLock, PackageModelLock
 from setup_llm_dev.errors import CheckFailed, Corrupt, Refused, SetupError, SystemRefused, Unreachable
 from setup_llm_dev.host.configuration import Surroundings
 from setup_llm_dev.host.installed import compare, read_records
@@ -19,9 +20,17 @@ from setup_llm_dev.messages import message
 from setup_llm_dev.stages.hashes import complete
 from setup_llm_dev.stages.project import TorchSource
 from setup_llm_dev.steps.environment import COMPLETE, MakeEnvironment
+from setup_llm_dev.steps.git import InitializeGit
+from setup_llm_dev.steps.ide import InstallIde
+from setup_llm_dev.steps.installed_ide import UseInstalledIde
+from setup_llm_dev.steps.interpreter import ConfigureInterpreter
+from setup_llm_dev.steps.launcher import LinkLauncher, WriteDesktopEntry
 from setup_llm_dev.steps.link import SwitchLink
+from setup_llm_dev.steps.memory import SetHeap
 from setup_llm_dev.steps.model import FetchPackageModel
+from setup_llm_dev.steps.modelscope import FetchModelScopeModel
 from setup_llm_dev.steps.packages import CONSTRAINTS, InstallPackages, added_by_hand
+from setup_llm_dev.steps.project import MergeProject
 from setup_llm_dev.steps.registry import KINDS, step_of
 from setup_llm_dev.steps.smoke import RunSmoke
 from setup_llm_dev.steps.step import Satisfied, Step, Unsatisfied, silent
@@ -33,6 +42,10 @@ from tests.upstream.server import Upstream
 from tests.upstream.wheels import Flaw, build_wheel, torch_wheel
 
 PYTHON = Path(sys.executable)
+SCOPED = ModelScopeModelLock(source="s", repository="a/b", revision="master", endpoint="e", files=(), commits={})
+UNPACKED = ArchiveIdeLock(
+    version="2026.2", build="262.1", settings_name="PyCharm2026.2", file_name="p.tar.gz", url="u", sha256="0" * 64
+)  # fmt: skip
 VERSION = ".".join(map(str, sys.version_info[:3]))
 
 
@@ -504,11 +517,21 @@ def test_every_kind_comes_back_from_its_record(bench: Bench) -> None:
         RunSmoke(place, place, (("task", "t"),), place / "proof", place),
         group(place, ours=True, a="a"),
         SwitchLink(place / "link", place, place),
+        FetchModelScopeModel(SCOPED, place, place, place),
+        InstallIde(UNPACKED, "linux", "x86_64", place / "ide", place / "store", place),
+        UseInstalledIde(place, "2026.2"),
+        LinkLauncher(place / "pycharm", place, "linux", "x86_64", place),
+        WriteDesktopEntry(place / "pycharm.desktop", place, "linux", "x86_64"),
+        SetHeap(place, "pycharm64.vmoptions", 2048, place),
+        ConfigureInterpreter(place, "Python 3.11", place, VERSION, place, bench.home, "5b6f", place, place),
+        MergeProject(ProjectWish(folder=place, sdk_name="Python 3.11")),
+        InitializeGit(place),
     ]
     for step in steps:
         again = step_of(step.kind, step.record())
         assert again.record() == step.record()
         assert again.undo(bench.host, {}) == (), "nothing was done, so nothing is left"
+    assert not place.exists()
     assert {step.kind for step in steps} | {"hub-model"} == {kind.kind for kind in KINDS}
 
 

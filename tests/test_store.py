@@ -1,6 +1,8 @@
 """The store: a name means verified bytes, and whatever else stands there is found out and fetched again (D16)."""
 
+import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from setup_llm_dev.documents.transfer import Source, Wanted
 from setup_llm_dev.host.cancel import Cancel
 from setup_llm_dev.host.fetch import Fetcher
 from setup_llm_dev.host.files import Files
+from setup_llm_dev.host.owners import this_process
 from setup_llm_dev.host.store import Store
 from tests.transfers import SHORT, body_of, serving, sha256
 
@@ -59,6 +62,24 @@ def test_d16_a_poisoned_file_is_found_and_fetched_again(tmp_path: Path, poison: 
         assert store.verified(digest)
         assert len(server.asked()) == 3
     assert Path("/etc/passwd").exists()
+
+
+def test_a_file_that_is_forgotten_goes_with_what_a_killed_run_left_of_it(tmp_path: Path) -> None:
+    store, gone = Store(Files(), tmp_path / "store"), subprocess.Popen(["true"])
+    gone.wait()
+    me = this_process()
+    log = replace(me, process=gone.pid, started="1").to_json() + "\n"
+    others = [f"{sha256(BODY)}.x.{me.process}.1", f"{'0' * 64}.x.{gone.pid}.1"]
+    store.partials.mkdir(parents=True)
+    for stem, owner in ((f"{sha256(BODY)}.x.{gone.pid}.0", log), *((stem, me.to_json() + "\n") for stem in others)):
+        (Path(store.partials) / f"{stem}.part").write_bytes(BODY[:100])
+        (Path(store.partials) / f"{stem}.pieces").write_text(owner)
+    place = Path(store.place(sha256(BODY)))
+    place.parent.mkdir(parents=True)
+    place.write_bytes(BODY)
+    store.remove(sha256(BODY))
+    assert not place.exists()
+    assert {path.stem for path in Path(store.partials).iterdir()} == {others[1]}
 
 
 def test_where_a_file_is(tmp_path: Path) -> None:

@@ -62,6 +62,32 @@ def test_a_link_that_is_cut_every_third_of_a_file_comes_to_its_end(server: Upstr
     assert place.holds(BODY)
 
 
+@pytest.mark.parametrize("after", [300_000, 30_000])
+def test_a_link_that_drops_within_every_piece_comes_to_its_end(place: Place, after: int) -> None:
+    """What came of a piece is kept, and counts as progress however little it was."""
+    body = BODY[:3_000_000]
+    with serving({"/a": body}) as server:
+        server.fault("/a", acts.cut(after), times=None)
+        place.fetch(body, f"{server.url}/a", limits=PATIENT)
+        assert place.holds(body)
+        assert server.served() <= 2 * len(body)
+
+
+def test_a_link_that_is_reset_within_every_piece_comes_to_its_end(place: Place) -> None:
+    """A reset takes what was on its way, so here nothing can be said of the bytes that were sent in vain."""
+    body = BODY[:3_000_000]
+    with serving({"/a": body}) as server:
+        server.fault("/a", acts.cut(60_000, reset=True), times=None)
+        place.fetch(body, f"{server.url}/a", limits=PATIENT)
+        assert place.holds(body)
+
+
+def test_a_link_that_brings_a_byte_each_time_ends_as_too_slow(server: Upstream, place: Place) -> None:
+    server.fault("/a", acts.cut(1), times=None)
+    with pytest.raises(Unreachable, match="sends less than"):
+        place.fetch(BODY, f"{server.url}/a", limits=IMPATIENT)
+
+
 @pytest.mark.parametrize("act", [acts.stall(0), acts.stall(700_000), acts.late(60)])
 def test_n03_silence_ends(server: Upstream, place: Place, act: Act) -> None:
     server.fault("/a", act)

@@ -9,13 +9,13 @@ import pytest
 from setup_llm_dev.documents.events import Event, Failed, Undone
 from setup_llm_dev.errors import Interrupted
 from setup_llm_dev.host.cancel import Cancel
-from setup_llm_dev.host.state import JournalWriter, last_run, run_name
+from setup_llm_dev.host.state import JournalWriter, last_run, run_name, standing_runs
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import message
 from setup_llm_dev.stages.execute import execute
 from setup_llm_dev.stages.undo import undo
 from setup_llm_dev.steps.link import SwitchLink
-from setup_llm_dev.steps.step import Step
+from setup_llm_dev.steps.step import Satisfied, Step
 from setup_llm_dev.steps.write import WriteFiles
 from tests.ground import scratch_host
 
@@ -159,3 +159,93 @@ def test_a_run_of_a_newer_version_is_named_and_stays_to_be_undone(world: World) 
         assert [(event.step, event.exit_code) for event in failed] == [("link", 9)]
         assert "teleport" in str(failed[0].text)
     assert world.tree() == {".venv": "-> one"}
+
+
+# what projects share --------------------------------------------------------------------------------------
+
+
+class Shared:
+    """Workspaces on one environment each, and one program that some of them use."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.host = scratch_host(root / "home")
+        self.journals = root / "journals"
+
+    @property
+    def program(self) -> Path:
+        return self.root / "programs" / "smoke.pyz"
+
+    def run(self, name: str, *, program: bytes | None = b"x", told: bool = True, environment: str = "") -> None:
+        """`told`: whether the journal says what the run found satisfied, as those of earlier versions do not."""
+        work, target = self.root / name, self.root / "environments" / (environment or name)
+        target.mkdir(parents=True, exist_ok=True)
+        steps: list[Step] = [
+            WriteFiles("own", work, (("lock", name.encode()),), message("own"), ours=True),
+            SwitchLink(work / ".venv", target, self.root / "environments"),
+        ]
+        if program is not None:
+            files = ((self.program.name, program),)
+            steps.insert(0, WriteFiles("smoke-program", self.program.parent, files, message("program"), ours=True))
+        found = [step.id for step in steps if isinstance(step.check(self.host), Satisfied)]
+        run = run_name(self.host.now())
+        records = {step.id: (step.kind, step.record()) for step in steps}
+        writer = JournalWriter(self.journals, run, "small", str(work), records, satisfied=found if told else None)
+        for event in execute(steps, self.host, recipe="small", run=run):
+            writer.keep(event)
+
+    def undo(self, name: str) -> list[str]:
+        """What was left, in words."""
+        memory = last_run(self.journals, self.root / name)
+        assert memory is not None
+        others = [run for run in standing_runs(self.journals) if run.path != memory.path]
+        events = list(undo(self.host, memory, others))
+        assert not [event for event in events if isinstance(event, Failed)]
+        return [str(sentence) for event in events if isinstance(event, Undone) for sentence in event.left]
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Shared:
+    return Shared(tmp_path)
+
+
+def test_what_another_project_found_ready_stays_and_says_whose_it_is(shared: Shared) -> None:
+    shared.run("one")
+    shared.run("two")
+    assert shared.undo("one") == [f"smoke-program stays: {shared.root / 'two'} uses it"]
+    assert shared.program.exists()
+
+
+@pytest.mark.parametrize("other", [b"another", None])
+def test_what_no_other_project_uses_goes(shared: Shared, other: bytes | None) -> None:
+    shared.run("one", program=other)
+    shared.run("two")
+    assert shared.undo("two") == []
+    assert not shared.program.exists() or shared.program.read_bytes() == other
+
+
+def test_a_project_that_is_gone_uses_nothing(shared: Shared) -> None:
+    shared.run("one")
+    shared.run("two")
+    (shared.root / "two" / ".venv").unlink()
+    assert shared.undo("one") == []
+    assert not shared.program.exists()
+
+
+def test_of_a_journal_of_an_earlier_version_it_is_supposed_that_all_is_used(shared: Shared) -> None:
+    shared.run("one", program=None, told=False)
+    shared.run("two")
+    assert shared.undo("two") == [f"smoke-program stays: {shared.root / 'one'} uses it"]
+    shared.run("one", program=None, environment="newer")  # the next run there tells
+    shared.run("three", program=b"third")
+    assert shared.undo("three") == []
+
+
+def test_what_an_earlier_run_found_ready_stays_for_it(shared: Shared) -> None:
+    shared.run("two")
+    shared.run("one")
+    (shared.root / "two" / ".venv").unlink()
+    shared.program.unlink()
+    shared.run("one", environment="newer")
+    assert shared.undo("one") == ["smoke-program stays: an earlier run works with it"]
+    assert shared.program.exists()

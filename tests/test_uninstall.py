@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from setup_llm_dev.cli.parser import parse
@@ -11,11 +12,13 @@ from setup_llm_dev.documents.events import Event, Failed
 from setup_llm_dev.documents.layout import Layout
 from setup_llm_dev.errors import Interrupted, UsageError
 from setup_llm_dev.host.cancel import Cancel
+from setup_llm_dev.host.installed_tree import measure_tree
 from setup_llm_dev.host.state import JournalWriter, run_name
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import message
 from setup_llm_dev.stages.execute import execute
 from setup_llm_dev.stages.uninstall import inventory, uninstall
+from setup_llm_dev.steps.ide_tree import UnpackedIde
 from setup_llm_dev.steps.link import SwitchLink
 from setup_llm_dev.steps.step import Step
 from setup_llm_dev.steps.write import WriteFiles
@@ -30,7 +33,8 @@ OURS = (
     "models/hub-google--bert-0123456789ab.json",
     f"store/sha256/ab/ab{'0' * 62}",
     "store/partial/x.part",
-    "ide/pycharm-2026.2.3/bin/pycharm",
+    "ide/.setup-llm-dev.999999999.abc/half",
+    "ide/.pycharm-2026.2.1.1234.removed/half",
     f"locks/pylock.{HEX}.toml",
     f"programs/smoke-{HEX}.pyz",
     f"proofs/{HEX}{HEX}.json",
@@ -47,6 +51,10 @@ FOREIGN = (
     "logs/experiment.log",
     "journals/diary.jsonl",
     "store/photos/cat.jpg",
+    "ide/pycharm-2026.2.3.kept/pycharm64.vmoptions",
+    "ide/pycharm-toolbox-notes.txt",
+    "ide/pycharm-2025.1/bin/pycharm",
+    "ide/pycharm-2025.2.json",
 )
 
 
@@ -68,6 +76,16 @@ class World:
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(f"content of {name}")
 
+    def unpacked(self, version: str) -> Path:
+        """A PyCharm with what we write down of one."""
+        tree = self.data / "ide" / f"pycharm-{version}"
+        (tree / "bin").mkdir(parents=True)
+        for name in ("bin/pycharm", "bin/idea.properties"):
+            (tree / name).write_text("of the maker")
+        facts = UnpackedIde(archive_sha256="0" * 64, version=version, launcher="bin/pycharm", tree=measure_tree(tree))
+        tree.with_name(f"{tree.name}.json").write_bytes(msgspec.json.encode(facts))
+        return tree
+
     def steps(self, workspace: Path, number: int) -> tuple[Step, ...]:
         target = self.data / "environments" / "small" / f"{HEX}-{number}"
         target.mkdir(parents=True, exist_ok=True)
@@ -77,10 +95,12 @@ class World:
             SwitchLink(workspace / ".venv", target, self.data / "environments"),
         )
 
-    def run(self, workspace: Path, number: int) -> None:
+    def run(self, workspace: Path, number: int, **unknown: dict[str, str]) -> None:
+        """`unknown`: steps, by id, that become ones of a newer version, with these records."""
         steps = self.steps(workspace, number)
         name = run_name(self.host.now())
         records = {step.id: (step.kind, step.record()) for step in steps}
+        records |= {step: ("teleport", record) for step, record in unknown.items()}
         writer = JournalWriter(self.layout.journals, name, "small", str(workspace), records)
         for event in execute(steps, self.host, recipe="small", run=name):
             writer.keep(event)
@@ -100,6 +120,7 @@ def failures(events: list[Event]) -> list[str]:
 
 def test_everything_of_ours_goes_and_the_folder_with_it(world: World) -> None:
     world.put(*OURS)
+    world.unpacked("2026.2.3")
     (world.data / "proofs" / "empty").parent.mkdir(exist_ok=True)
     (world.data / "locks").mkdir(exist_ok=True)
     assert failures(world.uninstall()) == []
@@ -116,6 +137,42 @@ def test_what_has_not_our_shape_stays_and_is_named(world: World) -> None:
     assert len(kept) == len(FOREIGN)
     assert failures(world.uninstall()) == []
     assert changes(before, manifest(world.data)) == []
+
+
+def test_a_pycharm_goes_by_what_we_wrote_down_of_it_and_what_the_user_made_of_it_stays(world: World) -> None:
+    tree = world.unpacked("2026.2.3")
+    world.unpacked("2026.2.4")
+    (tree / "bin/idea.properties").write_text("mine")
+    (tree / "notes").write_text("mine")
+    (kept,) = inventory(world.host, world.layout).kept
+    assert kept.path == tree
+    assert "bin/idea.properties, notes" in str(kept.why)
+    assert failures(world.uninstall()) == []
+    assert {path for path, e in manifest(world.data).items() if e.kind == "file"} == {
+        "ide/pycharm-2026.2.3/bin/idea.properties", "ide/pycharm-2026.2.3/notes",
+    }  # fmt: skip
+    assert [kept.path for kept in inventory(world.host, world.layout).kept] == [tree]
+
+
+def test_a_pycharm_that_was_moved_and_linked_to_is_not_followed(world: World, tmp_path: Path) -> None:
+    tree = world.unpacked("2026.2.3")
+    tree.rename(tmp_path / "elsewhere")
+    tree.symlink_to(tmp_path / "elsewhere")
+    assert failures(world.uninstall()) == []
+    assert (tmp_path / "elsewhere/bin/pycharm").exists()
+    assert tree.is_symlink()
+
+
+def test_what_a_step_leads_to_stays_with_it_and_is_named(world: World) -> None:
+    """The link can't be taken back: without the environment it would lead nowhere, now and in older runs."""
+    work = world.root / "work"
+    world.run(work, 1)
+    world.run(work, 2, link={})
+    events = world.uninstall()
+    assert set(failures(events)) == {"link", "environments"}
+    (stays,) = (event for event in events if isinstance(event, Failed) and event.step == "environments")
+    assert str(world.data / "environments/small" / f"{HEX}-2") in str(stays.text)
+    assert (work / ".venv").resolve().is_dir()
 
 
 def test_a_folder_of_ours_that_is_a_link_is_not_followed(world: World, tmp_path: Path) -> None:

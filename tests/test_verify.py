@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -19,9 +21,11 @@ from setup_llm_dev.steps import smoke
 from setup_llm_dev.steps.smoke import RunSmoke, read_proof
 from setup_llm_dev.steps.step import Satisfied, silent
 from tests.e2e.machine import Machine
-from tests.e2e.toy import Toy
+from tests.e2e.toy import PYCHARM, Toy
 from tests.ground import scratch_host, tool
 from tests.oracle import changes, manifest
+from tests.upstream.acts import status
+from tests.upstream.ide_archive import pycharm_archive
 
 AGAIN = "setup-llm-dev apply toy"
 
@@ -112,6 +116,60 @@ def test_asking_for_a_verification_writes_nothing_before_the_lock_is_held(toy: T
     Verification.of(host, recipe, layout, Options(), fault=None, python=None, model=None)
     Verification.of(host, recipe, layout, Options(), fault=None, python=sys.executable, model=str(layout.data))
     assert changes(before, manifest(installed.home)) == []
+
+
+def test_every_byte_of_our_pycharm_is_read_again(toy: Toy, toy_machine: Machine) -> None:
+    assert toy.apply(toy_machine).code == 0
+    launcher = toy_machine.data / "ide" / f"pycharm-{PYCHARM}" / "bin" / "pycharm"
+    was = launcher.stat()
+    launcher.write_bytes(launcher.read_bytes()[:-1] + b"?")
+    os.utime(launcher, ns=(was.st_atime_ns, was.st_mtime_ns))
+    assert toy_machine.run("status", toy.recipe).code == 0, "whom the time and the size deceive"
+    done = toy_machine.run("verify", toy.recipe, "--json")
+    assert done.code == 8, done.said
+    report = done.document()
+    assert {check["id"]: check["status"] for check in report["checks"]} == {
+        "packages-intact": "pass", "variant-intact": "pass", "model-intact": "pass", "ide-intact": "fail",
+    }  # fmt: skip
+    assert report["error"]["step"] == "ide-intact"
+    assert "bin/pycharm" in report["error"]["message"]
+    page = toy_machine.run("verify", toy.recipe).out
+    assert "ide-intact" in page
+    assert "PyCharm is as it was installed" in page
+
+
+def test_a_pycharm_that_could_not_be_had_is_a_gap_and_one_that_is_gone_is_not(toy: Toy, toy_machine: Machine) -> None:
+    toy.jetbrains.cdn.fault("*", status(404), times=None)
+    assert toy.apply(toy_machine).code == 0
+    toy.jetbrains.heal()
+    done = toy_machine.run("verify", toy.recipe, "--json")
+    assert done.code == 0, done.said
+    assert {gap["what"] for gap in done.document()["gaps"]} == {"model", "ide"}
+    assert "ide-intact" not in {check["id"] for check in done.document()["checks"]}
+    assert toy.apply(toy_machine).code == 0
+    shutil.rmtree(toy_machine.data / "ide" / f"pycharm-{PYCHARM}")
+    assert toy_machine.run("verify", toy.recipe).code == 8
+
+
+def test_a_pycharm_that_its_user_updated_is_a_gap(toy: Toy, toy_machine: Machine) -> None:
+    home = toy_machine.home / "pycharm"
+    toy_machine.home.mkdir()
+    unpacked(pycharm_archive("2026.2.1", "262.1.1"), home)
+    assert toy.apply(toy_machine).code == 0
+    done = toy_machine.run("verify", toy.recipe, "--json")
+    assert {gap["what"] for gap in done.document()["gaps"]} == {"model"}, done.said
+    assert {check["id"]: check["status"] for check in done.document()["checks"]}["ide-intact"] == "pass"
+    shutil.rmtree(home)
+    unpacked(pycharm_archive("2026.2.2", "262.2.2"), home)
+    done = toy_machine.run("verify", toy.recipe, "--json")
+    assert done.code == 0, done.said
+    assert {gap["what"] for gap in done.document()["gaps"]} == {"model", "ide"}
+
+
+def unpacked(archive: bytes, home: Path) -> None:
+    """An archive of PyCharm without the folder around it."""
+    home.mkdir()
+    subprocess.run(["tar", "xz", "--strip-components=1", "-C", home], input=archive, check=True)
 
 
 def test_a_fault_needs_a_fine_tune_to_break(toy: Toy, toy_machine: Machine) -> None:

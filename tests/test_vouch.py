@@ -24,7 +24,7 @@ from setup_llm_dev.host.resolver import Unsatisfiable, Uv
 from setup_llm_dev.messages import Message
 from setup_llm_dev.stages.pin_hub import FoundModel, ModelFinder
 from setup_llm_dev.stages.project import TorchSource, project_text
-from setup_llm_dev.stages.vouch import Vouching, catalogue_model, vouched_model
+from setup_llm_dev.stages.vouch import Contradicted, Vouching, catalogue_model, vouched_model
 from tests.ground import build_of, scratch_host, small_recipe
 from tests.mirrored import CLOSED, MODEL, flat_mirror, torch_mirror
 from tests.upstream.acts import status
@@ -69,7 +69,7 @@ def test_a_wheel_of_the_catalogue_passes_and_gets_its_hash_where_the_mirror_tell
 
 
 def test_a_mirror_that_says_another_hash_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(Unsatisfiable) as no:
+    with pytest.raises(Contradicted) as no:
         vouching(tmp_path, KNOWN).vouched(pylock(WRONG), BUILD, SOURCE)
     for part in (NAME, "mirror.example", RIGHT, WRONG):
         assert part in str(no.value)
@@ -112,7 +112,7 @@ def test_torch_of_a_package_mirror_is_compared_and_the_rest_is_not(tmp_path: Pat
     vouch = vouching(tmp_path, hashes(index={name: RIGHT}), turned)
     address = f"https://tuna.example/packages/aa/bb/{name}"
     assert vouch.vouched(pylock(RIGHT, address), build, default)
-    with pytest.raises(Unsatisfiable):
+    with pytest.raises(Contradicted):
         vouch.vouched(pylock(WRONG, address), build, default)
     stranger = pylock(WRONG, "https://tuna.example/packages/triton-3-cp311-cp311-linux_x86_64.whl", "triton")
     assert vouch.vouched(stranger, build, default) == stranger
@@ -134,7 +134,7 @@ def test_the_makers_index_vouches_where_it_answers_and_is_asked_once_where_not(t
         address = f"{MIRROR}/cpu/{wheel.name}"
         assert vouch.possible(BUILD, SOURCE, frozenset())
         assert vouch.vouched(pylock(sha256, address), BUILD, SOURCE)
-        with pytest.raises(Unsatisfiable):
+        with pytest.raises(Contradicted):
             vouch.vouched(pylock(WRONG, address), BUILD, SOURCE)
         assert len(maker.log) == 1
         maker.fault("*", status(500), times=None)
@@ -346,5 +346,5 @@ def test_a_real_lock_through_a_mirror_is_vouched_for_and_one_of_a_liar_is_not(tm
             (torch,) = (package for package in packages if package["name"] == "torch")
             assert torch["wheels"][0]["hashes"]["sha256"] in known.pytorch.values()
         else:
-            with pytest.raises(Unsatisfiable):
+            with pytest.raises(Contradicted):
                 vouch.vouched(lock, BUILD, source)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import uv
 
-from setup_llm_dev.host.files import sha256_of
+from setup_llm_dev.host.hashing import sha256_of
 from tests.bench.measure import Row, timed
 from tests.ground import SOURCE
 from tests.upstream.acts import cut, slow

@@ -1,6 +1,6 @@
 """Run by the bench in a process of its own: one real step of ours, fetching, with its facts as JSON at the end.
 
-`python -m tests.bench.fetching ide|file|model …`; see the functions for what each takes.
+`python -m tests.bench.fetching ide|archive|file|model …`; see the functions for what each takes.
 """
 
 import json
@@ -11,8 +11,9 @@ from pathlib import Path
 
 from setup_llm_dev.documents.lock import ArchiveIdeLock
 from setup_llm_dev.documents.transfer import Source, Wanted
+from setup_llm_dev.host.archive import extracting
 from setup_llm_dev.host.hub import Hub
-from setup_llm_dev.steps.ide import InstallIde
+from setup_llm_dev.steps.ide import Follower, InstallIde
 from setup_llm_dev.steps.step import silent
 from tests.ground import layout_in, scratch_host
 
@@ -36,6 +37,20 @@ def ide(url: str, size: str, sha256: str, home: str) -> int:
     return int(str(step.apply(scratch_host(Path(home)), silent)["bytes"]))
 
 
+def archive(url: str, size: str, sha256: str, home: str) -> int:
+    """What two programs do by hand, and the hash: fetched, verified, unpacked, flushed, published. Bytes unpacked."""
+    host, parent = scratch_host(Path(home)), Path(home, "unpacked")
+    wanted = Wanted("archive", (Source(url),), int(size), sha256)
+    with extracting("tar.gz", parent, single_root=True) as staging, host.files.flushing(parent):
+        follower = Follower(staging)
+        place, partials = Path(home, "store", "archive"), Path(home, "store")
+        host.fetcher().download(wanted, place, partials=partials, follow=follower.follow)
+        follower.finish(place)
+        staging.publish(parent / "pycharm")
+        place.unlink()
+    return staging.facts.bytes
+
+
 def file(url: str, size: str, sha256: str, home: str) -> int:
     """One file through the engine. Bytes that were fetched."""
     wanted = Wanted("file", (Source(url),), int(size), sha256)
@@ -50,7 +65,7 @@ def model(endpoint: str, repository: str, home: str) -> int:
     return sum(place.stat().st_size for place in snapshot.iterdir())
 
 
-_KINDS: dict[str, Callable[..., int]] = {"ide": ide, "file": file, "model": model}
+_KINDS: dict[str, Callable[..., int]] = {"ide": ide, "archive": archive, "file": file, "model": model}
 
 
 def main(kind: str, *arguments: str) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e import netns
-from tests.e2e.china_ground import MODEL, Ground, lay
+from tests.e2e.china_ground import LIAR, MODEL, Ground, lay
 from tests.e2e.china_world import (
     ALIYUN,
     HUB,
@@ -24,7 +24,6 @@ from tests.e2e.china_world import (
     HUB_MAKER_FILES,
     JETBRAINS,
     JETBRAINS_MAKER,
-    LIAR,
     NAMES,
     NJU,
     SCOPE_FILES,
@@ -164,7 +163,7 @@ def test_each_turn_is_said_and_kept(story: Story) -> None:
 
 def test_who_lies_or_dies_costs_a_retry_elsewhere(story: Story, ground: Ground) -> None:
     first = story("spoiled").runs[0]
-    assert first.got(LIAR, ".whl") == [size(ground.lies, ground)], "asked, and not believed"
+    assert size(ground.lies, ground) in first.got(LIAR, ".whl"), "asked, and not believed"
     assert 1_200_000 in first.got(SJTU, ".whl"), "it died in the middle"
     assert any(path.endswith("manylinux_2_28_x86_64.whl") for _, path, _ in first.asked[ALIYUN])
     assert first.got(NJU, ".whl") == [0], "one look; it sends back to the maker"
@@ -193,7 +192,7 @@ def test_a_stored_lock_outlives_the_mirrors_that_it_was_made_with(story: Story, 
     third = told.runs[2]
     assert third.code == 0, third.out + third.err
     assert f"https://{SJTU}" in (told.workspace / "pylock.toy.toml").read_text()
-    assert third.got(NJU, ".whl") == [size(ground.torch, ground)]
+    assert size(ground.torch, ground) in third.got(NJU, ".whl")
     bytes_are_right(told, ground)
 
 
@@ -239,12 +238,14 @@ def test_with_the_preset_for_china_makers_are_asked_last(story: Story, ground: G
     good, bad = told.runs
     assert (good.code, bad.code) == (0, 0), good.err + bad.err
     assert "is asked first (preset cn)" in good.err
+    assert f"; the mirror https://{ALIYUN}/pypi/simple is used" in good.err, "TUNA died while the lock was made"
+    assert f"https://{SJTU}/" in (told.workspace / "pylock.toy.toml").read_text(), "and Nanjing as well"
     questions = [line for line in good.err.splitlines() if line.startswith("asking https://") and "for torch" in line]
     assert TORCH_MAKER in questions[-1]
     for maker in (TORCH_MAKER, HUB_MAKER, HUB_MAKER_FILES, JETBRAINS_MAKER):
-        assert [path for method, path, _ in good.asked[maker] if method == "GET"] in ([], ["/whl/cpu/torch/"])
-    assert bad.got(LIAR, ".whl") == [size(ground.lies, ground)]
+        assert {path for method, path, _ in good.asked[maker] if method == "GET"} <= {"/whl/cpu/torch/"}
+    assert size(ground.lies, ground) in bad.got(LIAR, ".whl")
     assert size(ground.torch, ground) in bad.got(NJU, ".whl")
-    assert bad.got(TORCH_MAKER, ".whl") == [size(ground.torch, ground)]
+    assert size(ground.torch, ground) in bad.got(TORCH_MAKER, ".whl")
     assert bad.got(HUB_MAKER_FILES, "") == [len(ground.model["model.safetensors"])]
     bytes_are_right(told, ground)

@@ -9,10 +9,10 @@ import pytest
 
 from tests.conftest import CANARY, Provisioned
 from tests.e2e.machine import no_orphan
+from tests.jps import understood
 from tests.oracle import broken_files, changes, done_holds, files_with, manifest
 
 pytestmark = pytest.mark.provisioned
-CHECKER = Path(__file__).resolve().parents[3] / "shared" / "tools" / "jps-check" / "jps-check"
 CHECKS = {"variant", "weights-loaded", "budget", "device", "finite", "parameters-moved", "initial-loss", "loss-fell",
           "quality", "saved-and-reloaded"}  # fmt: skip
 
@@ -108,16 +108,8 @@ def test_the_smoke_program_runs_by_hand(provisioned: Provisioned) -> None:
 
 
 def test_pycharm_understands_the_project(provisioned: Provisioned, tmp_path: Path) -> None:
-    if not CHECKER.is_file():
-        pytest.skip(f"{CHECKER} is not there: IntelliJ's own reader is installed apart from the project")
     workspace = provisioned.machine.workspace
-    done = subprocess.run(
-        [CHECKER, "--project", workspace, "--user-home", provisioned.machine.home],
-        capture_output=True, encoding="utf-8",
-    )  # fmt: skip
-    if done.returncode in (3, 4):
-        pytest.skip(f"IntelliJ's reader can't run here: {done.stderr.strip()}")
-    read = json.loads(done.stdout)
+    read = understood(provisioned.machine.home, project=workspace)
     assert (read["errors"], read["messages"]) == ([], [])
     [module] = read["project"]["modules"]
     assert module["contentRoots"] == [workspace.as_uri().replace("%20", " ")]

@@ -1,5 +1,6 @@
 """PyCharm from the command line: installed, shared, given, found, waited for, out of reach, and open."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ import pytest
 
 from tests.e2e.machine import CLOSED, Done, Machine
 from tests.e2e.toy import PYCHARM, Toy
-from tests.oracle import changes, manifest
+from tests.oracle import changes, done_holds, manifest
 from tests.upstream.acts import flip, status
 from tests.upstream.ide_archive import pycharm_archive
 from tests.upstream.jetbrains import JetBrains
@@ -109,6 +110,35 @@ def test_an_archive_completes_what_the_download_host_did_not_give(
     assert done.code == 0, done.said
     assert "ide" not in gaps(done)
     assert (ide(toy_machine) / "bin" / "pycharm").is_file()
+
+
+def test_a_command_of_the_users_stays_and_the_report_says_so(toy: Toy, toy_machine: Machine) -> None:
+    place = toy_machine.home / ".local" / "bin" / "pycharm"
+    place.parent.mkdir(parents=True)
+    place.write_text("#!/bin/sh\n# the Toolbox's\n")
+    for _ in range(2):
+        done = toy.apply(toy_machine, "--json")
+        assert done.code == 0, done.said
+        [note] = [note for note in done.document()["notes"] if str(place) in note]
+        assert str(ide(toy_machine) / "bin" / "pycharm") in note
+    assert str(place) in toy_machine.report()["notes"][-1]
+    assert "Toolbox" in place.read_text()
+
+
+def test_a_git_that_is_broken_is_a_gap_and_the_rest_is_done(toy: Toy, toy_machine: Machine, tmp_path: Path) -> None:
+    broken = tmp_path / "bin" / "git"
+    broken.parent.mkdir()
+    broken.write_text("#!/bin/sh\necho out of luck >&2; exit 3\n")
+    broken.chmod(0o755)
+    path = f"{broken.parent}{os.pathsep}{os.environ['PATH']}"
+    done = toy.apply(toy_machine, "--json", PATH=path)
+    assert done.code == 0, done.said
+    assert "out of luck" in gaps(done)["git"]["why"]
+    assert done_holds(toy_machine.workspace) == []
+    page = toy.apply(toy_machine, PATH=path)
+    assert "version control" in page.out, page.said
+    assert set(gaps(toy.apply(toy_machine, "--json"))) == {"model"}
+    assert (toy_machine.workspace / ".git" / "HEAD").is_file()
 
 
 def test_an_update_by_its_own_updater_moves_us_along(toy: Toy, toy_machine: Machine) -> None:

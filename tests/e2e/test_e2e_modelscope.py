@@ -89,11 +89,11 @@ def test_again_nobody_is_asked_and_one_damaged_file_is_fetched_alone(
     scope.cdn.forget()
     done = machine.run(*words, "--json")
     assert json.loads(done.out.splitlines()[-1])["changed"] is False
-    assert scope.log == ()
+    assert not scope.log, "nobody is asked"
     vocabulary = next(path for path in published(machine) if path.name == "vocab.txt")
     vocabulary.write_bytes(b"[PAD]\n[UNX]\n")
     healed = machine.run(*words)
     assert healed.code == 0, healed.said
     assert vocabulary.read_bytes() == FILES["vocab.txt"]
-    assert [exchange.request.query.get("FilePath") for exchange in scope.log] == ["vocab.txt"]
-    assert scope.cdn.log == ()
+    assert [exchange.request.query.get("FilePath") for exchange in scope.origin.asked()] == ["vocab.txt"]
+    assert scope.cdn.served() == 0

@@ -72,7 +72,7 @@ def test_with_nobody_to_ask_it_wants_a_yes_and_shows_the_plan(toy: Toy, toy_mach
     assert done_holds(toy_machine.workspace) == []
 
 
-@pytest.mark.parametrize(("answer", "gone"), [("n\n", False), ("\n", True)])
+@pytest.mark.parametrize(("answer", "gone"), [("n\n", False), ("\n", False), ("y\n", True)])
 def test_on_a_terminal_it_asks_once(toy: Toy, toy_machine: Machine, answer: str, gone: bool) -> None:
     assert toy.apply(toy_machine).code == 0
     ours, theirs = pty.openpty()
@@ -82,7 +82,7 @@ def test_on_a_terminal_it_asks_once(toy: Toy, toy_machine: Machine, answer: str,
     ) as child:  # fmt: skip
         os.close(theirs)
         said = b""
-        while b"[Y/n]" not in said:
+        while b"[y/N]" not in said:
             said += os.read(ours, 4096)
         os.write(ours, answer.encode())
         deadline = time.monotonic() + 60
@@ -93,7 +93,7 @@ def test_on_a_terminal_it_asks_once(toy: Toy, toy_machine: Machine, answer: str,
                 break
         assert child.wait(30) == 0
     os.close(ours)
-    assert said.count(b"[Y/n]") == 1
+    assert said.count(b"[y/N]") == 1
     assert toy_machine.data.exists() is not gone
     assert toy_machine.workspace.exists() is not gone
 

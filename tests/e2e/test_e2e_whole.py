@@ -18,8 +18,8 @@ from tests.conftest import CANARY, Provisioned
 from tests.e2e.machine import Done, Machine
 from tests.e2e.test_e2e_hub import with_learning_rate
 from tests.e2e.world import MODEL, NEVER, PYCHARM, Story, World, whole_world
+from tests.jps import understood
 from tests.oracle import Manifest, changes, done_holds, files_with, manifest
-from tests.test_pycharm_project import understood
 from tests.upstream.acts import slow
 
 pytestmark = pytest.mark.provisioned
@@ -207,7 +207,7 @@ def test_the_token_went_to_the_hub_alone(machine: Machine, world: World) -> None
 
 
 def reading(machine: Machine, story: Story) -> dict[str, Any]:
-    read = understood(machine.home / SETTINGS, machine.workspace, machine.home)
+    read = understood(machine.home, config=machine.home / SETTINGS, project=machine.workspace)
     story.tell(("jps-check", "--config", SETTINGS, "--project", "."), json.dumps(read, indent=1))
     assert read["errors"] == []
     return read

@@ -12,15 +12,14 @@ import argparse
 import itertools
 import re
 from collections.abc import Collection, Mapping
-from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote, unquote
 
 from .acts import Act
-from .exchange import Exchange, Request, Response
+from .exchange import Request, Response
 from .hub_answers import Caller, Refused, content_headers, info, json_answer, wanted_paths, whoami
+from .origins import Origins
 from .repositories import LARGE, Commit, Content, Repository, RepositoryFile, Source, Tree
 from .server import Upstream, not_found, stand
 
@@ -32,7 +31,7 @@ _INFO = re.compile(r"/api/(?P<kind>models|datasets)/(?P<repo>[^/]+(?:/[^/]+)?)")
 _RESOLVE = re.compile(r"/(?P<repo>.+?)/resolve/(?P<revision>[^/]+)/(?P<path>.+)")
 
 
-class Hub:
+class Hub(Origins):
     """Serves repositories, from `with` to its end; `url` is what `HF_ENDPOINT` wants.
 
     `repositories` maps ids (`name`, `org/name`, `datasets/org/name`) to a folder or `{path: content}` for the
@@ -66,27 +65,7 @@ class Hub:
                 self.push(name, tree, branch=branch)
         self.origin = Upstream(self._answer, port=port)
         self.cdn = Upstream(self._blob)
-        self._running = ExitStack()
-
-    def __enter__(self) -> Self:
-        self._running.enter_context(self.origin)
-        self._running.enter_context(self.cdn)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._running.close()
-
-    @property
-    def url(self) -> str:
-        """Of the hub's own origin, without a slash at the end."""
-        return self.origin.url
-
-    @property
-    def port(self) -> int:
-        """Of the hub's own origin."""
-        return self.origin.port
+        super().__init__(self.origin, self.cdn)
 
     def push(self, repository: str, tree: Tree, *, branch: str = "main") -> str:
         """Move a branch to a new commit with these files; returns the commit's id of 40 hex digits."""
@@ -105,16 +84,6 @@ class Hub:
     def fault(self, pattern: str, *acts: Act, times: int | None = 1, method: str | None = None) -> None:
         """`Upstream.fault` of the hub's origin; large files are under `cdn`: `hub.cdn.fault("*", …)`."""
         self.origin.fault(pattern, *acts, times=times, method=method)
-
-    def heal(self) -> None:
-        """Forget the faults of both origins."""
-        self.origin.heal()
-        self.cdn.heal()
-
-    @property
-    def log(self) -> tuple[Exchange, ...]:
-        """Every request to the hub's own origin, oldest first."""
-        return self.origin.log
 
     def _answer(self, request: Request) -> Response:
         try:

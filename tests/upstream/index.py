@@ -11,16 +11,15 @@ import html
 import json
 import re
 from collections.abc import Iterable
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 from urllib.parse import quote
 
 from .acts import Act
-from .exchange import Exchange, Request, Response
+from .exchange import Request, Response
+from .origins import Origins
 from .server import Upstream, not_found, stand
 from .wheels import core_metadata
 
@@ -71,7 +70,7 @@ def flat(folder: Path, prefix: str = "/flat", *, hashes: bool = False) -> Sectio
     return Section(prefix, folder, "flat", hashes=hashes, metadata=False, python=False, json=False)
 
 
-class Index:
+class Index(Origins):
     """Serves sections from `with` to its end; files of an `elsewhere` section come from the origin `files`.
 
     >>> import tempfile
@@ -84,27 +83,7 @@ class Index:
         self.sections = sections
         self.origin = Upstream(self._answer, port=port)
         self.files = Upstream(self._file)
-        self._running = ExitStack()
-
-    def __enter__(self) -> Self:
-        self._running.enter_context(self.origin)
-        self._running.enter_context(self.files)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._running.close()
-
-    @property
-    def url(self) -> str:
-        """Of the pages' origin, without a slash at the end."""
-        return self.origin.url
-
-    @property
-    def port(self) -> int:
-        """Of the pages' origin."""
-        return self.origin.port
+        super().__init__(self.origin, self.files)
 
     def address(self, prefix: str = "/simple") -> str:
         """The URL to configure for a section."""
@@ -114,16 +93,6 @@ class Index:
         """`Upstream.fault` on both origins; each counts its own requests."""
         self.origin.fault(pattern, *acts, times=times, method=method)
         self.files.fault(pattern, *acts, times=times, method=method)
-
-    def heal(self) -> None:
-        """Forget the faults of both origins."""
-        self.origin.heal()
-        self.files.heal()
-
-    @property
-    def log(self) -> tuple[Exchange, ...]:
-        """Every request to the pages' origin, oldest first."""
-        return self.origin.log
 
     def _answer(self, request: Request) -> Response:
         for section in self.sections:

@@ -14,15 +14,14 @@ import argparse
 import hashlib
 import json
 from collections.abc import Mapping
-from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qs
 
 from .acts import Act
 from .exchange import Exchange, Request, Response
 from .ide_archive import pycharm_archive
+from .origins import Origins
 from .server import Upstream, not_found, stand
 
 # In the order of a real answer, with what follows the version in the name of the file.
@@ -40,7 +39,7 @@ _ARCH = {"linux": "amd64", "linuxARM64": "aarch64"}
 _UNIFIED_SINCE = (2025, 3)  # of the names of the files
 
 
-class JetBrains:
+class JetBrains(Origins):
     """Serves what was published, from `with` to its end; `feed_url` is the address of the list.
 
     `products` (code to releases, newest first) and `files` (path to content) are open to tests, which write into
@@ -56,17 +55,7 @@ class JetBrains:
         self.feed = Upstream(self._list, port=port)
         self.downloads = Upstream(self._download)
         self.cdn = Upstream(self.carry)
-        self._running = ExitStack()
-
-    def __enter__(self) -> Self:
-        for origin in (self.feed, self.downloads, self.cdn):
-            self._running.enter_context(origin)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._running.close()
+        super().__init__(self.feed, self.downloads, self.cdn)
 
     @property
     def feed_url(self) -> str:
@@ -77,16 +66,6 @@ class JetBrains:
     def downloads_url(self) -> str:
         """The root of the download host, without a slash at the end."""
         return self.downloads.url
-
-    @property
-    def url(self) -> str:
-        """Of the list's own origin, as is `port`."""
-        return self.feed.url
-
-    @property
-    def port(self) -> int:
-        """Of the list's own origin."""
-        return self.feed.port
 
     def archive(
         self, version: str, build: str, *, code: str = "PCP", date: str | None = "2026-11-10", **options: Any
@@ -154,14 +133,9 @@ class JetBrains:
         origin = self.feed if pattern.startswith("/products") else self.cdn
         origin.fault(pattern, *acts, times=times, method=method)
 
-    def heal(self) -> None:
-        """Forget the faults of all origins."""
-        for origin in (self.feed, self.downloads, self.cdn):
-            origin.heal()
-
     def asked(self, pattern: str = "*", method: str | None = None) -> tuple[Exchange, ...]:
         """The exchanges of all origins whose path matches a glob."""
-        return tuple(x for origin in (self.feed, self.downloads, self.cdn) for x in origin.asked(pattern, method))
+        return tuple(x for origin in self.all for x in origin.asked(pattern, method))
 
     def served(self, pattern: str = "*") -> int:
         """Body bytes handed to the network by the origin that has the bytes (by the first, without redirects)."""

@@ -8,14 +8,13 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Collection, Mapping
-from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from .acts import Act
-from .exchange import Exchange, Request, Response
+from .exchange import Request, Response
 from .hub_answers import json_answer
+from .origins import Origins
 from .repositories import LARGE, Commit, Repository, RepositoryFile, Tree
 from .server import Upstream, not_found, stand
 
@@ -23,7 +22,7 @@ _ADDRESS = re.compile(r"/api/v1/models/(?P<repository>[^/]+/[^/]+)(?P<rest>(?:/.
 _MISSING = 10010205001  # its own number for «does not exist»
 
 
-class ModelScope:
+class ModelScope(Origins):
     """Serves repositories (`owner/name` to a folder or `{path: content}`), from `with` to its end.
 
     Files over `large` bytes, and those that git keeps as pointers, are redirected to a second origin. Ids in `closed`
@@ -48,27 +47,7 @@ class ModelScope:
             self.push(name, tree)
         self.origin = Upstream(self._answer, port=port)
         self.cdn = Upstream(self._blob)
-        self._running = ExitStack()
-
-    def __enter__(self) -> Self:
-        self._running.enter_context(self.origin)
-        self._running.enter_context(self.cdn)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._running.close()
-
-    @property
-    def url(self) -> str:
-        """Of its own origin, without a slash at the end."""
-        return self.origin.url
-
-    @property
-    def port(self) -> int:
-        """Of its own origin."""
-        return self.origin.port
+        super().__init__(self.origin, self.cdn)
 
     def push(self, repository: str, tree: Tree, *, branch: str = "master") -> str:
         """Move a branch to a new commit with these files; returns the commit's id of 40 hex digits."""
@@ -80,16 +59,6 @@ class ModelScope:
     def fault(self, pattern: str, *acts: Act, times: int | None = 1, method: str | None = None) -> None:
         """`Upstream.fault` of its own origin; bytes of large files are under `cdn`."""
         self.origin.fault(pattern, *acts, times=times, method=method)
-
-    def heal(self) -> None:
-        """Forget the faults of both origins."""
-        self.origin.heal()
-        self.cdn.heal()
-
-    @property
-    def log(self) -> tuple[Exchange, ...]:
-        """Every request to its own origin, oldest first."""
-        return self.origin.log
 
     def _answer(self, request: Request) -> Response:
         match = _ADDRESS.fullmatch(request.path)

@@ -119,6 +119,7 @@ def _execute(session: "Session", prepared: "Prepared", began: float) -> int:
     from setup_llm_dev.cli.progress import drawer
     from setup_llm_dev.host.state import JournalWriter, run_name
     from setup_llm_dev.stages.execute import execute
+    from setup_llm_dev.steps.step import Satisfied
 
     host, steps = session.host, prepared.plan.steps
     name = run_name(host.now())
@@ -126,8 +127,9 @@ def _execute(session: "Session", prepared: "Prepared", began: float) -> int:
     log.start()
     records = {step.id: (step.kind, step.record()) for step in steps}
     journal = JournalWriter(
-        session.layout.journals, name, prepared.plan.recipe.name, str(session.layout.workspace), records
-    )
+        session.layout.journals, name, prepared.plan.recipe.name, str(session.layout.workspace), records,
+        satisfied=[name for name, status in prepared.statuses.items() if isinstance(status, Satisfied)],
+    )  # fmt: skip
     events: list[Event] = []
     with drawer(session.output) as drawing:
         for event in execute(steps, host, recipe=prepared.plan.recipe.name, run=name, keep=journal.keep):

@@ -14,20 +14,33 @@ if TYPE_CHECKING:
 _STEP_SECONDS = 0.2
 
 
+_YES = ("y", "yes", "j", "是", "好")
+
+
 def agreed(output: "Output", cancel: "Cancel") -> bool:
     """Asked once, and only where somebody can answer. Raises Interrupted when a signal comes instead of an answer."""
-    if output.json or not sys.stdin or not sys.stdin.isatty() or not output.stderr.isatty():
+    if not can_answer(output):
         return True
     output.complain(output.translate(message("Go on? [Y/n] ")))
-    return _line(cancel).strip().lower() in ("", "y", "yes", "j", "是", "好")
+    return _line(cancel).strip().lower() in ("", *_YES)
+
+
+def agreed_to_remove(output: "Output", cancel: "Cancel") -> bool:
+    """The same before something goes: only a yes is one, and Enter alone is not. Ask where `can_answer`."""
+    output.complain(output.translate(message("Go on? [y/N] ")))
+    return _line(cancel).strip().lower() in _YES
+
+
+def can_answer(output: "Output") -> bool:
+    return not output.json and bool(sys.stdin) and sys.stdin.isatty() and output.stderr.isatty()
 
 
 def wants(output: "Output", cancel: "Cancel", question: "Message") -> bool:
     """A question that is only about comfort: no answer is a no."""
-    if output.json or output.quiet or not sys.stdin or not sys.stdin.isatty() or not output.stderr.isatty():
+    if output.quiet or not can_answer(output):
         return False
     output.complain(output.translate(question))
-    return _line(cancel).strip().lower() in ("", "y", "yes", "j", "是", "好")
+    return _line(cancel).strip().lower() in ("", *_YES)
 
 
 def _line(cancel: "Cancel") -> str:

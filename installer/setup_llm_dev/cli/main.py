@@ -50,7 +50,7 @@ def run(argv: list[str], output: Output | None = None) -> int:
     except BrokenPipeError:
         return 0
     except OSError as error:
-        from setup_llm_dev.host.files import system_error
+        from setup_llm_dev.host.disk_errors import system_error
 
         return _failed(system_error(error, error.filename or ""), output, _log_of(error, output, home))
     except Exception as error:
@@ -79,10 +79,13 @@ def _output(argv: list[str]) -> Output:
 
 def _command(arguments: "argparse.Namespace", output: Output) -> int:
     command = next(c for c in COMMANDS if c.name == arguments.command)
-    return module(command).run(arguments, output)
+    code = module(command).run(arguments, output)
+    return 128 + output.cancel.signal_number if code and output.cancel.is_set() else code
 
 
 def _failed(error: SetupError, output: Output, log: "Path | None" = None) -> int:
+    if output.cancel.is_set():  # the user's word comes first: it may have failed because of it
+        return _ended(Interrupted(message("stopped"), signal_number=output.cancel.signal_number), output)
     output.document({"schema": "error/1", "error": _as_table(error, log)})
     if not output.json or output.lost is not None:
         output.complain(output.translate(message("error: {text}", text=error.message)))

@@ -7,6 +7,7 @@ from typing import Any, TextIO
 
 from setup_llm_dev.cli.language import translator
 from setup_llm_dev.errors import SystemRefused
+from setup_llm_dev.host.cancel import Cancel
 from setup_llm_dev.messages import Message, message
 
 _REMEMBERED = 1000
@@ -15,7 +16,8 @@ _REMEMBERED = 1000
 class Output:
     """One value for everything a command says. `json`: stdout is one JSON document; `quiet`: no talk.
 
-    `said` is the talk so far in English, for a log; `lost` is why results did not arrive, if they did not.
+    `said` is the talk so far in English, for a log; `lost` is why results did not arrive, if they did not; `cancel` is
+    set by the signals of the command's session.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Output:
         self.stderr = stderr or sys.stderr
         self.said: deque[str] = deque(maxlen=_REMEMBERED)
         self.lost: SystemRefused | None = None
+        self.cancel = Cancel()
 
     def translate(self, sentence: Message) -> str:
         return sentence.render(self._translate)

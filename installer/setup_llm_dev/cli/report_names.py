@@ -35,7 +35,7 @@ CHECKS: dict[str, Message] = {
     "packages-intact": message("every installed file is what its wheel says"),
     "variant-intact": message("torch says that it is the chosen build"),
     "model-intact": message("the model's files are what the lock says"),
-    "ide-intact": message("every file of PyCharm is what its archive held"),
+    "ide-intact": message("PyCharm is as it was installed"),
     "variant": message("torch is the chosen build"),
     "device": message("training ran on the expected device"),
     "weights-loaded": message("the model's weights were really loaded"),

@@ -51,7 +51,7 @@ def open_session(arguments: argparse.Namespace, output: Output) -> Session:
     os.umask((os.umask(0o077) | 0o022) & 0o077)
     if (said := settle_home(arguments)) is not None and not output.quiet:
         output.say(said)
-    host = real_host(_with_signals(Cancel()))
+    host = real_host(_with_signals(output.cancel))
     _refuse_foreign_home(host)
     recipe = recipe_named(host, arguments.recipe or DEFAULT_RECIPE)
     layout = current_platform(host.system).layout(

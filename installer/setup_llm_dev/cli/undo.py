@@ -19,7 +19,7 @@ def configure(parser: argparse.ArgumentParser, _: Callable[[Message], str]) -> N
 
 
 def run(arguments: argparse.Namespace, output: "Output") -> int:
-    """0 when the run is taken back (or there is none), 9 when something could not be."""
+    """0 when the run is taken back (or there is none), 7 while PyCharm runs, 9 when something could not be."""
     from setup_llm_dev.cli.session import open_session
     from setup_llm_dev.host.state import last_run, one_run, standing_runs
     from setup_llm_dev.stages.sweep import tidy

@@ -4,6 +4,7 @@ import argparse
 import shlex
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,8 @@ def configure(parser: argparse.ArgumentParser, _: Callable[[Message], str]) -> N
 
 
 def run(arguments: argparse.Namespace, output: "Output") -> int:
-    """0 when all is gone or nothing was there, 3 where nobody said yes, 9 when something could not be removed."""
+    """0 when all is gone or nothing was there, 3 where nobody said yes, 7 while PyCharm runs, 9 when something stays
+    that should not."""
     from setup_llm_dev.cli.session import open_session
     from setup_llm_dev.host.state import one_run
     from setup_llm_dev.stages.uninstall import leave
@@ -55,7 +57,7 @@ def _refuse_one_project(arguments: argparse.Namespace) -> None:
 
 def _run(session: "Session", home: str | None, *, ask: bool) -> bool:
     """Whether all is gone."""
-    from setup_llm_dev.stages.uninstall import inventory, leave, uninstall
+    from setup_llm_dev.stages.uninstall import inventory, leave, refuse_running, uninstall
 
     output, host = session.output, session.host
     found = inventory(host, session.layout)
@@ -63,6 +65,7 @@ def _run(session: "Session", home: str | None, *, ask: bool) -> bool:
         leave(host, session.layout)
         _nothing(session, found)
         return True
+    refuse_running(host, session.layout, found)
     _announce(found, _tell(output) if ask else output.say)
     if ask and not _agreed(session, home):
         output.say(message("nothing was changed"))
@@ -82,16 +85,16 @@ def _tell(output: "Output") -> Callable[[Message], None]:
 
 def _agreed(session: "Session", home: str | None) -> bool:
     """Unlike `apply`, this wants a yes where nobody can be asked: the same command does not bring things back."""
-    from setup_llm_dev.cli.ask import agreed
+    from setup_llm_dev.cli.ask import agreed_to_remove, can_answer
 
     output = session.output
-    if output.json or not sys.stdin or not sys.stdin.isatty() or not output.stderr.isatty():
+    if not can_answer(output):
         words = ["setup-llm-dev", "uninstall", *(("--home", home) if home else ()), "-y"]
         raise Refused(
             message("uninstall removes things, and there is nobody to ask; nothing was changed"),
             hint=message("if that is what you want: `{command}`", command=shlex.join(words)),
         )
-    return agreed(output, session.host.cancel)
+    return agreed_to_remove(output, session.host.cancel)
 
 
 def _announce(found: "Inventory", tell: Callable[[Message], None]) -> None:
@@ -124,9 +127,13 @@ def _show(output: "Output", event: "Event") -> None:
 
 
 def _finish(session: "Session", found: "Inventory", events: "list[Event]") -> None:
+    """What stays is said again, as it is now: it is what somebody has to look after from here on."""
     from setup_llm_dev.documents.events import Failed, Undone
+    from setup_llm_dev.stages.uninstall import kept_things
 
     failed = [event for event in events if isinstance(event, Failed)]
+    found = replace(found, kept=kept_things(session.host, session.layout))
+    _tell_kept(found, session.output.sentence)
     if failed:
         raise _incomplete(failed)
     left = dict.fromkeys(str(sentence) for e in events if isinstance(e, Undone) for sentence in e.left)

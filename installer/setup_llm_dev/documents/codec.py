@@ -50,12 +50,17 @@ def _arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read(kind: type, value: Any) -> Any:
     if kind is Message:
-        if isinstance(value, str):
-            return Message("{text}", {"text": value})
-        arguments = {
-            name: _read(Message, a) if isinstance(a, dict) else a for name, a in value.get("arguments", {}).items()
-        }
-        return Message(value["template"], arguments)
+        return Message("{text}", {"text": value}) if isinstance(value, str) else _sentence(value)
     if issubclass(kind, PurePath | Version):
         return kind(value)
     raise NotImplementedError(kind.__name__)
+
+
+def _sentence(value: Any) -> Message:
+    told = value.get("arguments", {}) if isinstance(value, dict) else None
+    if not isinstance(told, dict) or not isinstance(value.get("template"), str):
+        raise ValueError("Expected a sentence")  # noqa: TRY004 - what msgspec makes a ValidationError of
+    arguments = {name: _sentence(a) if isinstance(a, dict) else a for name, a in told.items()}
+    if not all(isinstance(a, str | int | float | Message) for a in arguments.values()):
+        raise ValueError("Expected a sentence with words and numbers")
+    return Message(value["template"], arguments)

@@ -1,5 +1,6 @@
 """What a transfer is asked for: bytes known by size and hash, who may carry them, and how long we wait."""
 
+import re
 from dataclasses import dataclass, field
 
 
@@ -31,6 +32,10 @@ class Wanted:
     def __post_init__(self) -> None:
         if not (self.sha256 or self.git_sha1):
             raise ValueError(f"{self.name}: nothing is fetched without a hash")
+        # They name files: whoever takes one from outside has looked at it before.
+        hashes = ((self.sha256, 64), (self.git_sha1, 40))
+        if any(told is not None and not re.fullmatch(f"[0-9a-f]{{{digits}}}", told) for told, digits in hashes):
+            raise ValueError(f"{self.name}: {self.digest!r} is no hash")
 
     @property
     def digest(self) -> str:

@@ -7,9 +7,9 @@ from pathlib import Path, PurePath
 from setup_llm_dev.documents.transfer import Wanted
 from setup_llm_dev.host.cancel import Cancel
 from setup_llm_dev.host.files import Files
+from setup_llm_dev.host.hashing import Hasher
 from setup_llm_dev.host.partials import Kept, Orphan, Partial, orphans
 from setup_llm_dev.host.pieces import PIECE, Claim
-from setup_llm_dev.host.reading import Hasher
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +21,14 @@ class Adopted:
     claims: tuple[Claim, ...]
 
 
-def present_size(files: Files, target: Path, wanted: Wanted) -> int | None:
+def present_size(files: Files, target: Path, wanted: Wanted, cancel: Cancel) -> int | None:
     """The size of the target if it is right by content, else None: then what stood there is removed.
 
-    Its name says that it is verified, so nothing else may bear it. Raises OSError, SystemRefused.
+    Its name says that it is verified, so nothing else may bear it. Raises OSError, SystemRefused, Interrupted.
     """
     if target.is_file():
         size = target.stat().st_size
-        if wanted.size in (None, size) and hash_of(target, size, wanted) == wanted.digest:
+        if wanted.size in (None, size) and hash_of(target, size, wanted, cancel) == wanted.digest:
             return size
     if target.is_dir() and not target.is_symlink():
         files.remove_tree(target)
@@ -37,10 +37,10 @@ def present_size(files: Files, target: Path, wanted: Wanted) -> int | None:
     return None
 
 
-def hash_of(path: Path, size: int, wanted: Wanted) -> str:
-    """Of the kind that is wanted; raises OSError."""
+def hash_of(path: Path, size: int, wanted: Wanted, cancel: Cancel | None = None) -> str:
+    """Of the kind that is wanted; raises OSError, Interrupted."""
     with io.FileIO(path, "rb") as stream:
-        hasher = Hasher(stream, size if wanted.sha256 is None else None)
+        hasher = Hasher(stream, size if wanted.sha256 is None else None, cancel=cancel)
         hasher.advance(size)
         return hasher.hexdigest()
 

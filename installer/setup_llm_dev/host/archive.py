@@ -18,7 +18,8 @@ from setup_llm_dev.host.archive_tar import Inflow, read_tar
 from setup_llm_dev.host.archive_unpack import Unpacking
 from setup_llm_dev.host.archive_zip import read_zip
 from setup_llm_dev.host.cancel import Cancel
-from setup_llm_dev.host.files import Files, system_error
+from setup_llm_dev.host.disk_errors import system_error
+from setup_llm_dev.host.files import Files
 from setup_llm_dev.messages import message
 
 __all__ = ["Extracted", "Kind", "Limits", "Staging", "drop_stale_staging", "extract", "extracting"]

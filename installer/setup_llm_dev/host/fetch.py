@@ -14,6 +14,7 @@ from setup_llm_dev.errors import Unreachable
 from setup_llm_dev.host.answers import Asker
 from setup_llm_dev.host.cancel import Cancel
 from setup_llm_dev.host.configuration import without_credentials
+from setup_llm_dev.host.cutting import cut_by
 from setup_llm_dev.host.files import Files
 from setup_llm_dev.host.http_session import Session, SessionByHand, hint_for, in_words, refused_by, untrusted
 from setup_llm_dev.host.transfer import Progress, Transfer
@@ -42,13 +43,16 @@ class Fetcher:
     def get(
         self, url: str, *, accept: str = "*/*", timeout: float = 10.0, tries: int = _TRIES, limit: int = PAGE_LIMIT
     ) -> "Answer":
-        """The whole body, at most `limit` bytes. Raises Unreachable (4) after `tries`, naming URL and cause."""
+        """The whole body, at most `limit` bytes.
+
+        Raises Unreachable (4) after `tries`, naming URL and cause, and Interrupted.
+        """
         failure: Unreachable | None = None
         for attempt in range(tries):
             if attempt and self._cancel.wait(0.5 * 2**attempt):
                 self._cancel.raise_if_set()
             try:
-                return self._once(url, accept, timeout, limit)
+                return cut_by(self._cancel, lambda: self._once(url, accept, timeout, limit))
             except _Again as again:
                 failure = again.error
         assert failure is not None  # noqa: S101 - tries is at least one
@@ -108,7 +112,19 @@ class Fetcher:
             return Transfer(jobs, lock, asker, self._files, self._cancel, self._limits, progress, deadline).run()
 
     def sha256(self, url: str, timeout: float = 30.0) -> str:
-        """Hex digest of the bytes at `url`, which are not kept. Raises Unreachable (4)."""
+        """Hex digest of the bytes at `url`, which are not kept. Raises Unreachable (4), Interrupted."""
+        return cut_by(self._cancel, lambda: self._sha256(url, timeout))
+
+    def size(self, url: str, timeout: float = 5.0) -> int | None:
+        """Content-Length by HEAD, None where it is not told. Raises Interrupted."""
+        return cut_by(self._cancel, lambda: self._size(url, timeout))
+
+    def sizes(self, urls: tuple[str, ...]) -> tuple[int | None, ...]:
+        """`size` of many, eight at a time. Raises Interrupted."""
+        with ThreadPoolExecutor(8) as pool:
+            return tuple(pool.map(self.size, urls))
+
+    def _sha256(self, url: str, timeout: float) -> str:
         shown = without_credentials(url)
         digest, size = hashlib.sha256(), 0
         try:
@@ -128,19 +144,13 @@ class Fetcher:
             raise Unreachable(message("the answer of {url} was cut off", url=shown), url=shown)
         return digest.hexdigest()
 
-    def size(self, url: str, timeout: float = 5.0) -> int | None:
-        """Content-Length by HEAD, None where it is not told."""
+    def _size(self, url: str, timeout: float) -> int | None:
         try:
             answer = self._session.head(url, timeout=timeout, allow_redirects=True)
         except requests.RequestException:
             return None
         length = answer.headers.get("Content-Length", "")
         return int(length) if answer.ok and length.isdigit() else None
-
-    def sizes(self, urls: tuple[str, ...]) -> tuple[int | None, ...]:
-        """`size` of many, eight at a time."""
-        with ThreadPoolExecutor(8) as pool:
-            return tuple(pool.map(self.size, urls))
 
     def _once(self, url: str, accept: str, timeout: float, limit: int) -> "Answer":
         shown = without_credentials(url)

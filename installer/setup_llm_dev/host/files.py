@@ -3,7 +3,6 @@
 import contextlib
 import ctypes
 import errno
-import hashlib
 import os
 import shutil
 import sys
@@ -12,9 +11,10 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 
-from setup_llm_dev.errors import SetupError, SystemRefused
+from setup_llm_dev.host.cancel import Cancel
+from setup_llm_dev.host.disk_errors import system_error
+from setup_llm_dev.host.hashing import sha256_of
 from setup_llm_dev.host.leftovers import drop_left_folders, left_behind, remove_opened
-from setup_llm_dev.messages import Message, message
 
 _CHUNK = 1 << 20
 _TEMPORARY = "setup-llm-dev."
@@ -23,7 +23,13 @@ _FLUSH_SECONDS = 0.7
 
 
 class Files:
-    """The file system of this machine. Paths are absolute; `PurePath`s of plans are taken as they are."""
+    """The file system of this machine. Paths are absolute; `PurePath`s of plans are taken as they are.
+
+    What may take long ends with Interrupted once `cancel` is set.
+    """
+
+    def __init__(self, cancel: Cancel | None = None) -> None:
+        self._cancel = cancel or Cancel()
 
     # reading -----------------------------------------------------------------------------------------------
 
@@ -70,8 +76,8 @@ class Files:
         return Path(path).stat().st_size
 
     def sha256(self, path: PurePath) -> str:
-        """Hex digest of a file's bytes, read in pieces."""
-        return sha256_of(path)
+        """Hex digest of a file's bytes. Raises OSError as it is, Interrupted."""
+        return sha256_of(path, self._cancel)
 
     def missing_parents(self, path: PurePath) -> tuple[PurePath, ...]:
         """The folders that have to be made for `path`, the innermost first."""
@@ -282,34 +288,6 @@ def drop_temporary() -> None:
     drop_left_folders(Path(tempfile.gettempdir()), _TEMPORARY)
 
 
-def sha256_of(path: PurePath) -> str:
-    """Hex digest of a file's bytes, read in pieces."""
-    with Path(path).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def system_error(error: OSError, path: PurePath | str) -> SetupError:
-    """An operating-system error in words, exit code 6."""
-    if error.errno == errno.ENOSPC:
-        return SystemRefused(_full(path), hint=message("free some space, then run the same command again"))
-    if error.errno == errno.EDQUOT:
-        return SystemRefused(
-            message("your disk quota is used up: {path}", path=str(path)),
-            hint=message("free some space, then run the same command again"),
-        )
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return SystemRefused(
-            message("no permission to write {path}", path=str(path)),
-            hint=message("choose another place with --home DIR or --workspace DIR"),
-        )
-    if error.errno == errno.EROFS:
-        return SystemRefused(
-            message("{path} is on a read-only file system", path=str(path)),
-            hint=message("choose another place with --home DIR or --workspace DIR"),
-        )
-    return SystemRefused(message("{path}: {why}", path=str(path), why=error.strerror or str(error)))
-
-
 def _drop_stale(target: Path, end: str) -> None:
     """What a kill left for this very target: temporary files and half-removed folders."""
     for place in left_behind(target.parent, f".{target.name}."):
@@ -319,17 +297,6 @@ def _drop_stale(target: Path, end: str) -> None:
             remove_opened(place)
         else:
             place.unlink(missing_ok=True)
-
-
-def _full(path: PurePath | str) -> Message:
-    probe = Path(path)
-    while not probe.exists() and probe != probe.parent:
-        probe = probe.parent
-    if hasattr(os, "statvfs"):
-        status = os.statvfs(probe)
-        if status.f_files and not status.f_favail and status.f_bavail:
-            return message("no inodes left on the file system of {path}", path=str(path))
-    return message("no space left on the file system of {path}", path=str(path))
 
 
 @contextlib.contextmanager

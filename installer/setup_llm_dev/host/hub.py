@@ -14,18 +14,21 @@ from pathlib import Path, PurePath
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
+
+from setup_llm_dev.documents.codec import from_stored
 from setup_llm_dev.documents.lock import HubModelLock, ModelFile
+from setup_llm_dev.documents.lock_rules import first_problem
+from setup_llm_dev.documents.lock_values import wanted
 from setup_llm_dev.documents.transfer import Source, Wanted
 from setup_llm_dev.errors import Refused, SetupError, Unreachable
 from setup_llm_dev.host.configuration import without_credentials
 from setup_llm_dev.host.hub_cache import HubCache
 from setup_llm_dev.host.hub_errors import hub_error, kind_of_status
 from setup_llm_dev.host.world import Host
-from setup_llm_dev.messages import message
+from setup_llm_dev.messages import Message, message
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
-# Data only: what can run code when it is loaded (pickles, Python files) is not fetched.
-_SUFFIXES = (".safetensors", ".json", ".txt", ".model", ".jinja")
 _PASSED = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy",
            "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "HF_HUB_ETAG_TIMEOUT",
            "HF_HUB_DOWNLOAD_TIMEOUT", "HF_HUB_DISABLE_SYMLINKS", "USERPROFILE", "LOCALAPPDATA")  # fmt: skip
@@ -46,23 +49,15 @@ class Hub:
     def resolve(self, repository: str, revision: str) -> HubModelLock:
         """The commit behind a revision and the files worth fetching; raises Unreachable (4), Refused (3)."""
         answer = self._ask({"action": "resolve", "repository": repository, "revision": revision})
-        every = tuple(ModelFile(**row) for row in answer["files"])
-        files = tuple(file for file in every if wanted(file.path))
+        told = self._told(answer, repository, revision)
+        files = tuple(file for file in told.unfetched if wanted(file.path))
         if not any(file.path.endswith(".safetensors") for file in files):
             raise Refused(
                 message("{repository} has no weights in safetensors format", repository=repository),
                 hint=message("choose a model, or a revision of it, that has model.safetensors"),
             )
-        return HubModelLock(
-            source=f"hf:{repository}",
-            repository=repository,
-            revision=revision,
-            commit=answer["commit"],
-            endpoint=without_credentials(self.endpoint),
-            files=files,
-            unfetched=tuple(file for file in every if file not in files),
-            unfetched_known=True,
-        )
+        rest = tuple(file for file in told.unfetched if file not in files)
+        return self._sound(msgspec.structs.replace(told, files=files, unfetched=rest))
 
     def download(
         self, model: HubModelLock, on_progress: OnProgress | None = None, spare: Spare = lambda _file: ()
@@ -83,6 +78,31 @@ class Hub:
             place.link(file)
         place.drop_partials()
         return Path(place.snapshot)
+
+    def _told(self, answer: dict[str, Any], repository: str, revision: str) -> HubModelLock:
+        """The answer as a lock that fetches nothing yet; its types are right."""
+        plain = {"kind": "hub", "source": f"hf:{repository}", "repository": repository, "revision": revision,
+                 "commit": answer.get("commit"), "endpoint": without_credentials(self.endpoint), "files": (),
+                 "unfetched": answer.get("files"), "unfetched_known": True}  # fmt: skip
+        try:
+            return from_stored(plain, HubModelLock)
+        except msgspec.ValidationError as error:
+            raise self._nonsense(message("{text}", text=str(error))) from error
+
+    def _sound(self, model: HubModelLock) -> HubModelLock:
+        """Names and hashes become paths: of a hub that tells others than there can be, nothing is used."""
+        problem = first_problem(model)
+        if problem is not None:
+            raise self._nonsense(problem)
+        return model
+
+    def _nonsense(self, why: Message) -> Unreachable:
+        shown = without_credentials(self.endpoint)
+        return Unreachable(
+            message("the hub at {url} tells what can't be: {why}", url=shown, why=why),
+            url=shown,
+            hint=message("nothing was fetched; check HF_ENDPOINT, or ask another mirror of the hub"),
+        )
 
     def _wanted(self, model: HubModelLock, file: ModelFile, token: str | None, spare: Spare) -> Wanted:
         sources = (Source(file_url(self.endpoint, model, file), token), *spare(file))
@@ -157,14 +177,3 @@ class Hub:
 def file_url(endpoint: str, model: HubModelLock, file: ModelFile) -> str:
     """Where a hub, or a mirror of it, gives a file of a locked model."""
     return f"{endpoint.rstrip('/')}/{model.repository}/resolve/{model.commit}/{quote(file.path)}"
-
-
-def wanted(path: str) -> bool:
-    """Weights as safetensors, configuration, tokenizer; nothing in subfolders (exports for other frameworks)."""
-    return (
-        "/" not in path
-        and not path.startswith(".")
-        and path.endswith(_SUFFIXES)
-        and not path.endswith(".bin.index.json")
-        and path.lower() not in ("readme.txt", "license.txt")
-    )

@@ -6,11 +6,14 @@ small file is git's hash of it, that of a large one its sha256.
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from setup_llm_dev.documents.lock import HubModelLock, ModelFile
+from setup_llm_dev.errors import Corrupt
 from setup_llm_dev.host.files import Files
+from setup_llm_dev.messages import message
 
 _TREE_FORMAT = 1
 _PARTIALS = ".setup-llm-dev"
@@ -26,11 +29,11 @@ class HubCache:
 
     @property
     def repository(self) -> PurePath:
-        return self.cache / f"models--{self.model.repository.replace('/', '--')}"
+        return self.cache / _checked(f"models--{self.model.repository.replace('/', '--')}")
 
     @property
     def snapshot(self) -> PurePath:
-        return self.repository / "snapshots" / self.model.commit
+        return self._below("snapshots", self.model.commit)
 
     @property
     def partials(self) -> PurePath:
@@ -38,11 +41,15 @@ class HubCache:
         return self.repository / _PARTIALS
 
     def blob(self, file: ModelFile) -> PurePath:
-        return self.repository / "blobs" / (file.sha256 or file.git_sha1 or "")
+        return self._below("blobs", file.sha256 or file.git_sha1 or "")
+
+    def shown(self, file: ModelFile) -> PurePath:
+        """A file under its name in the snapshot."""
+        return self._below("snapshots", self.model.commit, file.path)
 
     def link(self, file: ModelFile) -> None:
         """Show a blob under its name in the snapshot; a copy where links can't be made."""
-        place, blob = self.snapshot / file.path, self.blob(file)
+        place, blob = self.shown(file), self.blob(file)
         if self.files.link_target(place) != os.path.relpath(blob, place.parent):
             self.files.link_file(place, blob, relative=True)
 
@@ -51,7 +58,7 @@ class HubCache:
 
         Nothing is written for a lock of an earlier version, which does not know every file.
         """
-        place = self.repository / "trees" / f"{self.model.commit}.json"
+        place = self._below("trees", f"{self.model.commit}.json")
         every = (*self.model.files, *self.model.unfetched)
         if self.files.exists(place) or not self.model.unfetched_known or any(f.git_sha1 is None for f in every):
             return
@@ -61,9 +68,9 @@ class HubCache:
 
     def write_ref(self) -> None:
         """So that `from_pretrained(NAME)` finds it offline. A ref that names a snapshot which is there is not ours."""
-        ref = self.repository / "refs" / self.model.revision
+        ref = self._below("refs", *self.model.revision.split("/"))
         named = self.files.read_text(ref)
-        stands = named and self.files.is_dir(self.repository / "snapshots" / named.strip())
+        stands = named and _is_name(named.strip()) and self.files.is_dir(self._below("snapshots", named.strip()))
         if self.model.revision != self.model.commit and not stands:
             self.files.write(ref, self.model.commit.encode())
 
@@ -79,7 +86,7 @@ class HubCache:
         One step far and only within this repository's own `blobs`: whoever can write to the cache could make a link
         lead anywhere.
         """
-        place = Path(self.snapshot / file.path)
+        place = Path(self.shown(file))
         target = self.files.link_target(place)
         self._throw_away(place)
         blob = Path(os.path.normpath(place.parent / target)) if target is not None else None
@@ -90,11 +97,28 @@ class HubCache:
         """The folder of partial files, once nothing is left in it."""
         self.files.remove_empty_dir(self.partials)
 
+    def _below(self, *names: str) -> PurePath:
+        """Whatever a hub or a lock calls things, they lie below the repository's folder; else Corrupt (5)."""
+        return self.repository.joinpath(*map(_checked, names))
+
     def _throw_away(self, place: Path) -> None:
         if place.is_dir() and not place.is_symlink():
             self.files.remove_tree(place)
         else:
             self.files.remove(place)
+
+
+def _is_name(text: str) -> bool:
+    return text not in ("", ".", "..") and not re.search(r"[/\\:\x00]", text)
+
+
+def _checked(name: str) -> str:
+    if _is_name(name):
+        return name
+    raise Corrupt(
+        message("“{name}” is no name for a file of a model", name=name[:200]),
+        hint=message("nothing of it was written; make a new lock with --upgrade"),
+    )
 
 
 def _row(file: ModelFile) -> dict[str, object]:

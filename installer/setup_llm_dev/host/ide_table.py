@@ -1,8 +1,7 @@
 """The table of interpreters of an IDE on this machine: where it is, what leads to ours, whether it may be made."""
 
-import os
 import re
-from pathlib import Path, PurePath
+from pathlib import PurePath
 
 from setup_llm_dev.documents.jdk_table import FILE, TableEntry, entries, planned_name
 from setup_llm_dev.documents.xml_text import Unreadable
@@ -21,19 +20,6 @@ def table_of(settings: PurePath) -> PurePath:
 def look_at_table(host: Host, settings: PurePath) -> Seen:
     """The table's bytes; raises Untouchable for what we leave alone, see `look`."""
     return look(host, table_of(settings), within=settings)
-
-
-def java_user_home(host: Host) -> PurePath:
-    """What the IDE takes for `$USER_HOME$`: on Unix Java asks the list of users, whatever HOME says."""
-    try:
-        import pwd
-    except ImportError:  # Windows has none, and its Java goes by the profile
-        return host.home
-    try:
-        told = Path(pwd.getpwuid(os.getuid()).pw_dir)
-    except KeyError:  # a container's user that is in no list
-        return host.home
-    return told if told.is_absolute() else host.home
 
 
 def interpreter_name(host: Host, settings: PurePath, *, home: PurePath, user_home: PurePath, wanted: str) -> str:

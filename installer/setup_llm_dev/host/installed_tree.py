@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from setup_llm_dev.host.cancel import Cancel
 from setup_llm_dev.host.installed import Difference, InstalledFile, compare, measured
 
 _LARGE = 1 << 20
@@ -27,8 +28,8 @@ class InstalledTree(msgspec.Struct, frozen=True):
         return sum(file.size for file in self.files)
 
 
-def measure_tree(folder: Path) -> InstalledTree:
-    """Hash every file below a folder that nobody else writes to.
+def measure_tree(folder: Path, cancel: Cancel | None = None) -> InstalledTree:
+    """Hash every file below a folder that nobody else writes to. Raises OSError, Interrupted.
 
     In two threads, one for the few large files and one for the many small ones, which wait for different things.
     """
@@ -37,7 +38,8 @@ def measure_tree(folder: Path) -> InstalledTree:
     small = [path for path, status in plain if status.st_size <= _LARGE]
     large = [path for path, status in plain if status.st_size > _LARGE]
     with ThreadPoolExecutor(2) as pool:
-        files = [file for lane in pool.map(lambda names: measured(folder, names), (large, small)) for file in lane]
+        lanes = pool.map(lambda names: measured(folder, names, cancel), (large, small))
+        files = [file for lane in lanes for file in lane]
     return InstalledTree(
         files=tuple(sorted(files, key=lambda file: file.path)),
         links=tuple((path, os.readlink(folder / path)) for path, status in found if stat.S_ISLNK(status.st_mode)),
@@ -45,9 +47,14 @@ def measure_tree(folder: Path) -> InstalledTree:
     )
 
 
-def compare_tree(folder: Path, known: InstalledTree, *, full: bool = False) -> tuple[Difference, ...]:
-    """What differs: only files whose stat changed are hashed, or all if `full`. Added files are no difference."""
-    differences = list(compare(folder, known.files, full=full))
+def compare_tree(
+    folder: Path, known: InstalledTree, *, full: bool = False, cancel: Cancel | None = None
+) -> tuple[Difference, ...]:
+    """What differs: only files whose stat changed are hashed, or all if `full`. Added files are no difference.
+
+    Raises Interrupted.
+    """
+    differences = list(compare(folder, known.files, full=full, cancel=cancel))
     named = {difference.path for difference in differences}
     for path, target in known.links:
         if _link(folder / path) != target:

@@ -11,10 +11,11 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from setup_llm_dev.documents.lock import ModelFile, ModelScopeModelLock
+from setup_llm_dev.documents.lock_rules import first_problem
+from setup_llm_dev.documents.lock_values import wanted
 from setup_llm_dev.documents.transfer import Source, Wanted
 from setup_llm_dev.errors import Refused, SetupError, Unreachable
 from setup_llm_dev.host.configuration import without_credentials
-from setup_llm_dev.host.hub import wanted
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import message
 
@@ -44,7 +45,7 @@ class ModelScope:
                 message("{repository} has no weights in safetensors format", repository=repository),
                 hint=message("choose a model, or a revision of it, that has model.safetensors"),
             )
-        return ModelScopeModelLock(
+        lock = ModelScopeModelLock(
             source=f"modelscope:{repository}",
             repository=repository,
             revision=named,
@@ -52,6 +53,18 @@ class ModelScope:
             files=files,
             commits={row["Path"]: row["Revision"] for row in rows if _worth(row) and _commit(row)},
         )
+        self._refuse_nonsense(lock)
+        return lock
+
+    def _refuse_nonsense(self, lock: ModelScopeModelLock) -> None:
+        """Names and hashes become paths: of a hub that tells others than there can be, nothing is used."""
+        problem = first_problem(lock)
+        if problem is not None:
+            shown = without_credentials(self.endpoint)
+            raise Unreachable(
+                message("ModelScope at {url} tells what can't be: {why}", url=shown, why=problem), url=shown,
+                hint=message("nothing was fetched; check MODELSCOPE_ENDPOINT"),
+            )  # fmt: skip
 
     def _rows(self, repository: str, revision: str) -> list[dict[str, Any]]:
         query = urlencode({"Revision": revision, "Recursive": "False"})  # nothing of a subfolder is wanted

@@ -8,9 +8,11 @@ from time import monotonic
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from setup_llm_dev.host.cancel import Cancel
 from setup_llm_dev.host.world import Host
 
 T = TypeVar("T")
+_LOOK_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -54,13 +56,19 @@ def peek(host: Host, url: str, *, most: int, seconds: float, first: int | None =
         return None
 
 
-def all_at_once(questions: Mapping[T, Callable[[], bool]], seconds: float) -> frozenset[T]:
+def all_at_once(questions: Mapping[T, Callable[[], bool]], seconds: float, cancel: Cancel) -> frozenset[T]:
     """Those that are answered with yes within `seconds`; whoever is still thinking then is left behind.
+
+    Raises Interrupted.
 
     The threads are nobody's duty to join: a name server that does not answer can't be interrupted.
     """
     answers = {key: _started(question) for key, question in questions.items()}
-    done, _ = wait(answers.values(), seconds)
+    deadline = monotonic() + seconds
+    done, waiting = wait(answers.values(), 0.0)
+    while waiting and monotonic() < deadline:
+        done, waiting = wait(answers.values(), min(_LOOK_SECONDS, max(0.0, deadline - monotonic())))
+        cancel.raise_if_set()
     return frozenset(key for key, answer in answers.items() if answer in done and answer.result())
 
 

@@ -1,6 +1,5 @@
-"""Reading a file while it still comes: the hash of the whole, and a consumer that takes the bytes in order."""
+"""Reading a file while it still comes: a consumer that takes the bytes in order."""
 
-import hashlib
 import io
 import threading
 from collections.abc import Callable
@@ -9,41 +8,9 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 if TYPE_CHECKING:
     from setup_llm_dev.host.transfer_job import Job
 
-_PIECE = 1 << 20
-
 
 class Replaced(OSError):
     """Bytes that were handed out turned out to be wrong, or will never be followed by the rest."""
-
-
-class Hasher:
-    """The hash of a growing file, read in order: sha256, or git's hash of a blob."""
-
-    def __init__(self, stream: io.FileIO, git_size: int | None) -> None:
-        """`git_size`: for git's hash, which begins with the size."""
-        self.position = 0
-        self._stream = stream
-        self._buffer = memoryview(bytearray(_PIECE))
-        self._hash = hashlib.sha256() if git_size is None else hashlib.sha1(usedforsecurity=False)
-        if git_size is not None:
-            self._hash.update(b"blob %d\0" % git_size)
-
-    def advance(self, to: int) -> None:
-        """Take in what is there; raises OSError."""
-        while self.position < to:
-            count = self._stream.readinto(self._buffer[: to - self.position])
-            if not count:
-                raise OSError(5, "the partial file is shorter than what was written", str(self._stream.name))
-            self._hash.update(self._buffer[:count])
-            self.position += count
-
-    def hexdigest(self) -> str:
-        """Of everything so far."""
-        return self._hash.hexdigest()
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._stream.close()
 
 
 class Reader(io.RawIOBase):

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from setup_llm_dev.documents.product_info import FILE, read_product_info
 from setup_llm_dev.errors import SetupError
+from setup_llm_dev.host.java_home import java_user_home
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 
@@ -25,6 +26,7 @@ class _Process(NamedTuple):
     program: PurePath | None
     arguments: tuple[str, ...]
     anywhere: bool = False
+    settings: tuple[PurePath, ...] = ()  # where those of its environment lie, one of them; empty: not known
 
 
 def running_ide(host: Host, settings: PurePath, home: PurePath) -> Message | None:
@@ -62,6 +64,8 @@ def _uses(host: Host, process: _Process, settings: PurePath) -> bool:
     told = dict(_options(process.arguments))
     if "idea.config.path" in told:
         return _same(host, told["idea.config.path"], settings)
+    if process.settings and settings.parent not in process.settings:
+        return False  # of another user's home, or of another place for settings
     if "idea.paths.selector" in told:
         return told["idea.paths.selector"] == settings.name
     return process.program is not None and _settings_name(host, process.program) == settings.name
@@ -107,7 +111,21 @@ def _of_proc(host: Host) -> Iterator[_Process]:
             continue  # a thread of the kernel, or somebody else's
         line = host.files.read_text(_PROC / name / "cmdline") or ""
         path = PurePosixPath(program.removesuffix(_DELETED))
-        yield _Process(name, path, tuple(line.rstrip("\0").split("\0")))
+        words = tuple(line.rstrip("\0").split("\0"))
+        yield _Process(name, path, words, settings=_settings_folders(host, _PROC / name / "environ"))
+
+
+def _settings_folders(host: Host, environment: PurePath) -> tuple[PurePath, ...]:
+    """By the process's own environment; without XDG_CONFIG_HOME Java may go by HOME or by the list of users."""
+    text = host.files.read_text(environment)
+    if not text:
+        return ()
+    told = dict(line.partition("=")[::2] for line in text.split("\0"))
+    named = told.get("XDG_CONFIG_HOME", "")
+    if named.startswith("/"):
+        return (host.files.resolve(PurePosixPath(named) / "JetBrains"),)
+    homes = (told.get("HOME", ""), str(java_user_home(host)))
+    return tuple(host.files.resolve(PurePosixPath(home) / ".config" / "JetBrains") for home in homes if home)
 
 
 def _of_ps(host: Host) -> Iterator[_Process]:

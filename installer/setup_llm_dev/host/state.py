@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
@@ -51,7 +51,10 @@ def one_run(lock_file: PurePath, *, wait: bool, cancel: Cancel, on_wait: Callabl
 
 @dataclass
 class JournalWriter:
-    """Appends one run's facts, each flushed before the next step begins; makes no file before the first change."""
+    """Appends one run's facts, each flushed before the next step begins; makes no file before the first change.
+
+    satisfied: ids of the steps that the run found so, and relies on as much as on what it makes.
+    """
 
     folder: PurePath
     run: str
@@ -59,6 +62,7 @@ class JournalWriter:
     workspace: str
     records: dict[str, tuple[str, dict[str, Any]]]  # step id -> kind and record
     files: Files = field(default_factory=Files)
+    satisfied: Collection[str] | None = None
     _open: bool = False
 
     def keep(self, event: Event, before: dict[str, Any] | None = None) -> None:
@@ -90,12 +94,19 @@ class JournalWriter:
         self.files.append(path, encode_line(entry))
 
     def _head(self) -> dict[str, Any]:
-        return {"began": self.run, "recipe": self.recipe, "workspace": self.workspace, "schema": "journal/1"}
+        head = {"began": self.run, "recipe": self.recipe, "workspace": self.workspace, "schema": "journal/1"}
+        if self.satisfied is None:
+            return head
+        found = [[name, *self.records[name]] for name in self.records if name in self.satisfied]
+        return head | {"uses": found}
 
 
 @dataclass(frozen=True)
 class RunMemory:
-    """A run read back: its steps in the order in which they began, receipts of those that ended."""
+    """A run read back: its steps in the order in which they began, receipts of those that ended.
+
+    uses: the steps that it found satisfied (id, kind, record); None where an earlier version did not write that down.
+    """
 
     path: Path
     recipe: str
@@ -105,6 +116,7 @@ class RunMemory:
     kept: frozenset[str]  # of the undone: those that stayed, because others work with what they made
     finished_undo: bool
     notes: tuple[dict[str, Any], ...]
+    uses: tuple[tuple[str, str, dict[str, Any]], ...] | None = None
 
 
 def last_run(folder: PurePath, workspace: PurePath) -> RunMemory | None:
@@ -133,6 +145,7 @@ def read_run(path: Path) -> RunMemory:
         kept=frozenset(e["undone"] for e in entries if "undone" in e and "kept" in e),
         finished_undo=any(e.get("undo") == "finished" for e in entries),
         notes=tuple(e for e in entries if "report_sha256" in e),
+        uses=next((tuple((n, k, r) for n, k, r in e["uses"]) for e in entries if "began" in e and "uses" in e), None),
     )
 
 

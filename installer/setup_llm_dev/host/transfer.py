@@ -10,7 +10,8 @@ from setup_llm_dev.errors import Interrupted
 from setup_llm_dev.host.answers import Asker, Failed
 from setup_llm_dev.host.cancel import Cancel
 from setup_llm_dev.host.configuration import without_credentials
-from setup_llm_dev.host.files import Files, system_error
+from setup_llm_dev.host.disk_errors import system_error
+from setup_llm_dev.host.files import Files
 from setup_llm_dev.host.transfer_crew import Crew, Request
 from setup_llm_dev.host.transfer_job import Job
 from setup_llm_dev.host.transfer_routes import shown

@@ -11,10 +11,12 @@ from setup_llm_dev.errors import Corrupt, Interrupted, SystemRefused, Unreachabl
 from setup_llm_dev.host.adoption import adopt, hash_of, present_size
 from setup_llm_dev.host.cancel import Cancel
 from setup_llm_dev.host.configuration import without_credentials
-from setup_llm_dev.host.files import Files, system_error
+from setup_llm_dev.host.disk_errors import system_error
+from setup_llm_dev.host.files import Files
+from setup_llm_dev.host.hashing import Hasher
 from setup_llm_dev.host.partials import Kept, Origin, Partial, drop_orphans, orphans
 from setup_llm_dev.host.pieces import PIECE, Lease, Pieces
-from setup_llm_dev.host.reading import Follower, Hasher
+from setup_llm_dev.host.reading import Follower
 from setup_llm_dev.host.transfer_routes import FICKLE, Route, Routes
 from setup_llm_dev.host.transfer_words import no_room, with_kept, wrong_bytes
 
@@ -104,7 +106,7 @@ class Job:
     def prepare(self, cancel: Cancel) -> None:
         """Use what is there: the target itself, or what an earlier run left. Raises SystemRefused, Interrupted."""
         try:
-            present = present_size(self._files, self.target, self.wanted)
+            present = present_size(self._files, self.target, self.wanted, cancel)
             if present is not None:
                 self.pieces.set_size(present)
                 self._finish_without_work()

@@ -8,9 +8,10 @@ from setup_llm_dev.documents.transfer import Limits, Source
 from setup_llm_dev.errors import Corrupt, SetupError, Unreachable
 from setup_llm_dev.host.answers import Failed
 from setup_llm_dev.host.configuration import without_credentials
+from setup_llm_dev.host.transfer_words import slow
 from setup_llm_dev.messages import message
 
-_PROGRESS = 64 << 10  # bytes after which a source that failed is as good as new
+_PROGRESS = 64 << 10  # bytes after which a source that failed is asked again without a pause
 _RENEWALS = 2
 FICKLE = 3
 
@@ -30,6 +31,9 @@ class Route:
     epoch: int = 0  # of failures: those of one moment count once
     failures: int = 0
     progress: int = 0  # new bytes since the last failure
+    cuts: int = 0  # bodies that ended with an error
+    weak_since: float = 0.0  # when it began to bring only little between two failures
+    weak_bytes: int = 0  # what it brought since then
     renewals: int = 0
     wrong: int = 0  # times that the hash of the whole was wrong with its bytes alone
     ready_at: float = 0.0
@@ -80,15 +84,31 @@ class Routes:
             return
         route.epoch += 1
         fresh = route.progress >= _PROGRESS
-        route.failures = 1 if fresh else route.failures + 1
+        route.failures = 1 if route.progress else route.failures + 1
+        weak = self._is_weak(route, fresh)
         route.progress = 0
         if not failure.again or route.failures >= self._limits.tries:
             route.banned = _counted(failure.error, route.failures)
+        elif weak:
+            route.banned = slow(shown(route), self._limits.floor_rate)
         elif failure.wait is not None:
             route.ready_at = self._clock() + failure.wait
         elif not fresh:
             pause = self._limits.backoff_seconds * 2 ** (route.failures - 1)
             route.ready_at = self._clock() + pause * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+
+    def _is_weak(self, route: Route, fresh: bool) -> bool:
+        """Whether the little that it brings between failures stays below the floor, pauses counted: no end in sight."""
+        now = self._clock()
+        if fresh or not route.weak_bytes:
+            route.weak_since, route.weak_bytes = now, 0
+        route.weak_bytes += route.progress
+        elapsed = now - route.weak_since
+        if fresh or elapsed < self._limits.floor_seconds:
+            return False
+        weak = route.weak_bytes < self._limits.floor_rate * elapsed
+        route.weak_bytes = 0
+        return weak
 
     def expired(self, route: Route, epoch: int, inner: Failed) -> None:
         """The address that it redirected us to is no longer good: ask the first one again, but not for ever."""

@@ -50,7 +50,7 @@ def real_host(cancel: Cancel | None = None) -> Host:
     """This machine."""
     token = cancel or Cancel()
     environment = dict(os.environ)
-    files = Files()
+    files = Files(token)
     return Host(
         programs=Programs(environment, token),
         files=files,

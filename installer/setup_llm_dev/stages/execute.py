@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from setup_llm_dev.documents.events import Applied, Began, Event, Failed, Progressed, Skipped, Started
 from setup_llm_dev.documents.journal import Receipt
 from setup_llm_dev.errors import Dispensable, Interrupted, SetupError, Unreachable
-from setup_llm_dev.host.files import system_error
+from setup_llm_dev.host.disk_errors import system_error
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 from setup_llm_dev.steps.step import Progress, Remembering, Satisfied, Step
@@ -155,7 +155,7 @@ class _Runner:
         return tell
 
     def _fail(self, step: Step, began: float, error: BaseException) -> None:
-        shown = _as_setup_error(step, error)
+        shown = self._stopped(_as_setup_error(step, error))
         forgiven = step.optional and isinstance(shown, Unreachable | Dispensable)
         if not forgiven:
             self.stopped = True
@@ -164,6 +164,14 @@ class _Runner:
                 with self._lock:
                     self._keep(self._failed(step, began, shown, forgiven), {})
         self._events.put(self._failed(step, began, shown, forgiven))
+
+    def _stopped(self, error: SetupError) -> SetupError:
+        """Whatever failed after the signal failed because of it, or is of no interest any more."""
+        if not self._host.cancel.is_set() or isinstance(error, Interrupted):
+            return error
+        stopped = Interrupted(message("stopped"), signal_number=self._host.cancel.signal_number)
+        stopped.__cause__ = error
+        return stopped
 
     def _failed(self, step: Step, began: float, shown: SetupError, forgiven: bool) -> Failed:
         return Failed(

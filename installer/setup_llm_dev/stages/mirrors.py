@@ -90,8 +90,7 @@ def _silent(
         kind: partial(official_answers, host, surroundings, kind, catalog.kinds[kind], catalog.seconds)
         for kind in kinds
     }
-    answering = all_at_once(questions, catalog.seconds + _SLACK)
-    host.cancel.raise_if_set()
+    answering = all_at_once(questions, catalog.seconds + _SLACK, host.cancel)
     return tuple(kind for kind in kinds if kind not in answering)
 
 
@@ -102,8 +101,7 @@ def _answering(host: Host, catalog: MirrorCatalog, kinds: tuple[Kind, ...]) -> d
         for kind in kinds
         for row in catalog.kinds[kind].mirrors
     }
-    answering = all_at_once(questions, catalog.seconds + _SLACK)
-    host.cancel.raise_if_set()
+    answering = all_at_once(questions, catalog.seconds + _SLACK, host.cancel)
     by_kind = {kind: tuple(r for r in catalog.kinds[kind].mirrors if (kind, r) in answering) for kind in kinds}
     return {kind: rows for kind, rows in by_kind.items() if rows}
 

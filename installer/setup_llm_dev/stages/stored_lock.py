@@ -11,6 +11,7 @@ from setup_llm_dev.components.python import own_pylock
 from setup_llm_dev.documents.codec import from_stored
 from setup_llm_dev.documents.layout import Layout
 from setup_llm_dev.documents.lock import Lock
+from setup_llm_dev.documents.lock_rules import first_problem
 from setup_llm_dev.documents.recipe import Recipe, digest
 from setup_llm_dev.errors import UsageError
 from setup_llm_dev.host.world import Host
@@ -51,14 +52,22 @@ def stored_lock(
 
 
 def read_lock(text: str, path: PurePath) -> Lock:
-    """Raises UsageError (2) naming file and place; a lock is never read «as far as it goes»."""
+    """Raises UsageError (2) naming file and place; a lock is never read «as far as it goes».
+
+    It may come from anybody: what a value may be is said in `lock_rules`.
+    """
     try:
-        return from_stored(tomllib.loads(text), Lock)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError, KeyError) as error:
-        raise UsageError(
-            message("{file}: {why}", file=str(path), why=str(error)),
-            hint=message("make a new lock with --upgrade"),
-        ) from error
+        lock = from_stored(tomllib.loads(text), Lock)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError, RecursionError) as error:
+        raise _unusable(path, message("{text}", text=str(error))) from error
+    problem = first_problem(lock)
+    if problem is not None:
+        raise _unusable(path, problem)
+    return lock
+
+
+def _unusable(path: PurePath, why: Message) -> UsageError:
+    return UsageError(message("{file}: {why}", file=str(path), why=why), hint=message("make a new lock with --upgrade"))
 
 
 def made_for_other_pythons(

@@ -2,21 +2,25 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path, PurePath
 
 from setup_llm_dev.documents.events import Event, Failed, Undone
 from setup_llm_dev.documents.layout import Layout
-from setup_llm_dev.errors import Interrupted, SetupError
+from setup_llm_dev.errors import Busy, Interrupted, SetupError
 from setup_llm_dev.host.configuration import Surroundings
-from setup_llm_dev.host.files import drop_temporary, system_error
+from setup_llm_dev.host.disk_errors import system_error
+from setup_llm_dev.host.files import drop_temporary
 from setup_llm_dev.host.resolver import Uv
+from setup_llm_dev.host.running_ide import running_from
 from setup_llm_dev.host.state import RunMemory, read_run
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
-from setup_llm_dev.stages.undo import undo
+from setup_llm_dev.stages.ide_trees import kept_paths, our_paths, remove_ours
+from setup_llm_dev.stages.undo import refuse_busy, take_back
 
 # By the shape of what we make there, since `--home` may name a folder in which somebody else keeps a `models` too.
 _Shape = tuple[str, ...]
@@ -24,7 +28,7 @@ _SHAPES: tuple[tuple[str, _Shape], ...] = (  # a folder, and what names in it an
     ("environments", (r".+", r"[0-9a-f]{12}-\d+")),
     ("models", (r"[0-9a-f]{12}|hub-.+\.json|partial",)),
     ("store", (r"sha256|partials?|wheels",)),
-    ("ide", (r"pycharm-.+",)),
+    ("ide", ()),  # by what we wrote down of each tree, see ide_trees
     ("locks", (r"pylock\.[0-9a-f]{12}\.toml",)),
     ("programs", (r"smoke-[0-9a-f]{12}\.pyz",)),
     ("proofs", (r"[0-9a-f]{24}\.json",)),
@@ -36,6 +40,15 @@ _MEMORY: tuple[tuple[str, _Shape], ...] = (
     ("journals", (r"\d{8}T\d{12}Z-\d+\.jsonl",)),
 )
 """Removed last and only when all else is gone: with them an interrupted or failed uninstall goes on."""
+_LED_TO = {
+    "environments": ("environment", "packages", "link", "ide-interpreter"),
+    "models": ("model",),
+    "ide": ("ide", "ide-launcher", "ide-desktop"),
+    "locks": ("pylock",),
+    "programs": ("smoke-program",),
+    "proofs": ("smoke",),
+}
+"""A place, and the steps that made it or that lead to it: as long as one of them stands, it is not cleared."""
 _LOCK = ("run.lock", "run.owner")
 _HALF_WAY = re.compile(r"\..+\.(removed|tmp|new)")
 """What a kill left of a removal or a write of ours."""
@@ -82,8 +95,17 @@ def inventory(host: Host, layout: Layout) -> Inventory:
         runs=tuple(_standing(run) for run in reversed(known) if run.steps and (run.kept or not run.finished_undo)),
         workspaces=tuple(workspaces),
         places=places,
-        kept=tuple(_kept(host, layout)),
+        kept=kept_things(host, layout),
     )
+
+
+def refuse_running(host: Host, layout: Layout, found: Inventory) -> None:
+    """Raises Busy (7) while a PyCharm runs that is ours, or whose settings would be changed."""
+    who = running_from(host, layout.ides) if host.files.is_dir(layout.ides) else None
+    if who is not None:
+        raise Busy(who, hint=message("close PyCharm, then run the same command again"))
+    for run in found.runs:
+        refuse_busy(host, run)
 
 
 def _standing(run: RunMemory) -> RunMemory:
@@ -94,8 +116,10 @@ def _standing(run: RunMemory) -> RunMemory:
 def uninstall(host: Host, layout: Layout, found: Inventory) -> Iterator[Event]:
     """Take everything of ours back. What can't be is a `Failed` event (9) and does not stop the rest.
 
-    Hold the run's lock. Safe to be killed anywhere: journals and logs go last, and only when nothing failed.
+    Raises Busy (7) before any effect while a PyCharm runs that stands in the way. Hold the run's lock. Safe to be
+    killed anywhere: journals and logs go last, and only when nothing failed.
     """
+    refuse_running(host, layout, found)
     failed = False
     for event in _everything(host, layout, found):
         failed = failed or isinstance(event, Failed)
@@ -123,11 +147,19 @@ def leave(host: Host, layout: Layout) -> None:
 
 def _everything(host: Host, layout: Layout, found: Inventory) -> Iterator[Event]:
     drop_temporary()
+    stuck: list[str] = []
     for run in found.runs:
-        yield from _undo(host, run)
-    yield from _links(host, layout, found)
+        for event in _undo(host, run, stuck):
+            if isinstance(event, Failed):
+                stuck.append(event.step)
+            yield event
+    held = {name: [step for step in dict.fromkeys(stuck) if step in steps] for name, steps in _LED_TO.items()}
+    if not held["environments"]:
+        yield from _links(host, layout, found)
     for place in found.places:
-        if place.name not in dict(_MEMORY):
+        if by := held.get(place.name):
+            yield from _stays(host, place, by)
+        elif place.name not in dict(_MEMORY):
             yield from _clear(host, layout, place)
     for run in found.runs:
         host.files.remove_empty_dir(Path(run.workspace))
@@ -135,10 +167,10 @@ def _everything(host: Host, layout: Layout, found: Inventory) -> Iterator[Event]
         host.files.remove_empty_dir(host.home / "llm-dev")
 
 
-def _undo(host: Host, run: RunMemory) -> Iterator[Event]:
+def _undo(host: Host, run: RunMemory, stuck: Sequence[str]) -> Iterator[Event]:
     """A journal that can't be written (the disk is full) does not stop what would free some space."""
     try:
-        yield from undo(host, run)
+        yield from take_back(host, run, stuck=tuple(stuck))
     except Interrupted:
         raise
     except (SetupError, OSError) as error:
@@ -155,8 +187,19 @@ def _links(host: Host, layout: Layout, found: Inventory) -> Iterator[Event]:
             yield from _try(host, "link", link, host.files.remove)
 
 
+def _stays(host: Host, place: Place, steps: Sequence[str]) -> Iterator[Event]:
+    there = [str(path) for path in place.paths if host.files.exists(path)]
+    if there:
+        text = message(
+            "{paths} stays, since {steps} could not be taken back", paths=", ".join(there), steps=", ".join(steps)
+        )
+        yield Failed(step=place.name, phase="switch", seconds=0.0, text=text, exit_code=9)
+
+
 def _clear(host: Host, layout: Layout, place: Place) -> Iterator[Event]:
-    events = [event for path in place.paths for event in _try(host, place.name, path, _remove(host))]
+    act = _remove(host) if place.name != "ide" else partial(remove_ours, host)
+    events = [event for path in place.paths for event in _try(host, place.name, path, act)]
+    left = tuple(sentence for event in events if isinstance(event, Undone) for sentence in event.left)
     failures = [event for event in events if isinstance(event, Failed)]
     for child in host.files.list_dir(place.folder) if place.name == "environments" else ():
         host.files.remove_empty_dir(place.folder / child)
@@ -164,17 +207,17 @@ def _clear(host: Host, layout: Layout, place: Place) -> Iterator[Event]:
     if failures:
         yield from failures
     elif events:
-        yield Undone(step=place.name, summary=_removed(place.folder))
+        yield Undone(step=place.name, summary=_removed(place.folder), left=left)
 
 
-def _try(host: Host, name: str, path: Path, act: Callable[[PurePath], None]) -> Iterator[Event]:
+def _try(host: Host, name: str, path: Path, act: Callable[[PurePath], tuple[Message, ...] | None]) -> Iterator[Event]:
     host.cancel.raise_if_set()
     try:
-        act(path)
+        left = act(path)
     except (SetupError, OSError) as error:
         yield _failure(name, path, error)
         return
-    yield Undone(step=name, summary=_removed(path))
+    yield Undone(step=name, summary=_removed(path), left=left or ())
 
 
 def _failure(name: str, path: Path, error: SetupError | OSError) -> Failed:
@@ -198,7 +241,10 @@ def _removed(path: Path) -> Message:
 
 def _place(host: Host, layout: Layout, name: str, shape: _Shape) -> Place:
     folder = Path(layout.data) / name
-    paths = tuple(path for path, ours in _looked_at(host, folder, shape) if ours)
+    if name == "ide":
+        paths = our_paths(host, folder)
+    else:
+        paths = tuple(path for path, ours in _looked_at(host, folder, shape) if ours)
     if name == "scratch":
         beside = (Path(layout.data) / name for name in host.files.list_dir(layout.data))
         paths += tuple(path for path in beside if _HALF_WAY.fullmatch(path.name))
@@ -223,8 +269,12 @@ def _size(path: Path) -> int:
     return sum(Path(parent, name).lstat().st_size for parent, _, files in os.walk(path) for name in files)
 
 
+def kept_things(host: Host, layout: Layout) -> tuple[Kept, ...]:
+    """The user's own, if it is there; and in our folder what we did not make. Only reads."""
+    return tuple(_kept(host, layout))
+
+
 def _kept(host: Host, layout: Layout) -> Iterator[Kept]:
-    """The user's own, if it is there; and in our folder what we did not make."""
     own = (
         (message("the Hugging Face cache, shared with everything else that you run"), layout.hub_cache),
         (message("uv's cache, shared with everything else that you run"), Uv(host, Surroundings()).cache_dir()),
@@ -233,6 +283,8 @@ def _kept(host: Host, layout: Layout) -> Iterator[Kept]:
     for why, path in own:
         if host.files.exists(path):
             yield Kept(why, Path(path))
+    for why, path in kept_paths(host, layout.ides):
+        yield Kept(why, path)
     for path in _foreign(host, layout):
         yield Kept(message("not made by setup-llm-dev"), path)
 
@@ -241,6 +293,7 @@ def _foreign(host: Host, layout: Layout) -> Iterator[Path]:
     data, shapes = Path(layout.data), dict((*_SHAPES, *_MEMORY))
     for name in host.files.list_dir(data):
         if name in shapes and host.files.link_target(data / name) is None and host.files.is_dir(data / name):
-            yield from (path for path, ours in _looked_at(host, data / name, shapes[name]) if not ours)
+            found = _looked_at(host, data / name, shapes[name]) if name != "ide" else ()
+            yield from (path for path, ours in found if not ours)
         elif name not in _LOCK and not _HALF_WAY.fullmatch(name):
             yield data / name

@@ -23,6 +23,7 @@ from setup_llm_dev.stages.installed_plan import installed_plan
 from setup_llm_dev.stages.options import Options
 from setup_llm_dev.stages.summarize import read_check
 from setup_llm_dev.steps.ide import InstallIde
+from setup_llm_dev.steps.installed_ide import UseInstalledIde
 from setup_llm_dev.steps.packages import InstallPackages
 from setup_llm_dev.steps.smoke import RunSmoke, failure
 from setup_llm_dev.steps.step import Progress, Satisfied, Step, Unsatisfied
@@ -31,7 +32,7 @@ _SUMMARIES = {
     "packages": message("compare every installed file with its wheel"),
     "variant": message("look which build torch says it is"),
     "model": message("compare the files of the model with the lock"),
-    "ide": message("compare every file of PyCharm with its archive"),
+    "ide": message("look whether PyCharm is as it was installed"),
 }
 
 
@@ -47,7 +48,7 @@ class Verification:
     fault: str | None
     again: str = "setup-llm-dev apply"
     gaps: tuple[Gap, ...] = ()
-    """Grows while `events` are read: a PyCharm that the recipe can do without may never have been installed."""
+    """Grows while `events` are read, see `_is_gap`."""
     _forgotten: bool = False
     _checks: list[Check] = field(default_factory=list)
     _result: dict[str, Any] = field(default_factory=dict)
@@ -115,12 +116,18 @@ class Verification:
         return step.check(self.host)
 
     def _is_gap(self, step: Step) -> bool:
-        """Of PyCharm, which could not be had when all else was set up, that is no news."""
-        if not isinstance(step, InstallIde) or not step.optional or self.host.files.exists(step.facts):
-            return False
-        why = message("PyCharm {version} is not installed yet", version=step.ide.version)
-        self.gaps += (Gap(what="ide", why=why, command=self.again),)
-        return True
+        """Of a PyCharm: one that could not be had when all else was set up, or that its user updated since."""
+        match step:
+            case InstallIde():
+                wanting = step.optional and not self.host.files.exists(step.facts)
+            case UseInstalledIde():
+                wanting = True
+            case _:
+                return False
+        answer = step.check(self.host) if wanting else Satisfied()
+        if isinstance(answer, Unsatisfied):
+            self.gaps += (Gap(what="ide", why=answer.why, command=self.again),)
+        return isinstance(answer, Unsatisfied)
 
     def _forget_refuted(self) -> None:
         """The proof of what was just refuted goes, so that the next `apply` proves it again."""

@@ -83,7 +83,7 @@ class InstallIde:
             return Unsatisfied(message("it was unpacked from another archive"))
         if updated_itself(host, self.folder, facts):
             return Satisfied()
-        differences = wrong_in(Path(self.folder), facts.tree, full=full)
+        differences = wrong_in(host, Path(self.folder), facts.tree, full=full)
         if not differences:
             return Satisfied()
         named = ", ".join(f"{d.path} ({d.what})" for d in differences[:_SHOWN])
@@ -115,10 +115,13 @@ class InstallIde:
             archive = self._unpack(host, staging, progress)
             progress(None, None, "", message("checking every file"))
             launcher = assert_product(host, staging.tree, self.ide, self.os, self.arch)
-            tree = measure_tree(staging.tree)
+            tree = measure_tree(staging.tree, host.cancel)
             self._publish(host, staging, tree, launcher)
         host.files.remove(archive)  # it is a gigabyte, and what it held stands there now
         return {"folder": str(self.folder), "launcher": launcher, "files": len(tree.files), "bytes": tree.size}
+
+    def refuse_undo(self, host: Host) -> None:
+        self._refuse_running(host)
 
     def undo(self, host: Host, receipt: Receipt) -> tuple[Message, ...]:
         Store(host.files, self.store).remove(self.ide.sha256)  # what a run that was killed had fetched

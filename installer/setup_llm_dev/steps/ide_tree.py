@@ -57,7 +57,7 @@ def sweep_ides(host: Host, ides: PurePath, store: PurePath) -> None:
         if facts is None or not kept.holds(facts.archive_sha256):
             continue
         tree = Path(ides / f"pycharm-{facts.version}")
-        if tree.is_dir() and not wrong_in(tree, facts.tree):  # a damaged one is mended out of it
+        if tree.is_dir() and not wrong_in(host, tree, facts.tree):  # a damaged one is mended out of it
             host.files.remove(kept.place(facts.archive_sha256))
 
 
@@ -122,9 +122,10 @@ def assert_product(host: Host, tree: Path, ide: ArchiveIdeLock, system: Os, arch
     return launch.launcher
 
 
-def wrong_in(tree: Path, known: InstalledTree, *, full: bool = False) -> tuple[Difference, ...]:
-    """What is not as unpacked, but for the settings that people change in place."""
-    return tuple(d for d in compare_tree(tree, known, full=full) if not (_is_setting(d.path) and d.what == "changed"))
+def wrong_in(host: Host, tree: Path, known: InstalledTree, *, full: bool = False) -> tuple[Difference, ...]:
+    """What is not as unpacked, but for the settings that people change in place. Raises Interrupted."""
+    found = compare_tree(tree, known, full=full, cancel=host.cancel)
+    return tuple(d for d in found if not (_is_setting(d.path) and d.what == "changed"))
 
 
 def updated_itself(host: Host, tree: PurePath, facts: UnpackedIde) -> bool:
@@ -137,15 +138,14 @@ def updated_itself(host: Host, tree: PurePath, facts: UnpackedIde) -> bool:
 def keep_aside(host: Host, tree: Path, known: InstalledTree) -> None:
     """Before a damaged tree goes: what the user put or changed in it moves to `TREE.kept`, which nobody removes."""
     kept = tree.with_name(tree.name + ".kept")
-    for path in (*added_to_tree(tree, known), *_changed_settings(tree, known)):
+    for path in (*added_to_tree(tree, known), *_changed_settings(host, tree, known)):
         host.files.make_dir((kept / path).parent)
         host.files.rename(tree / path, kept / path)
 
 
 def take_away(host: Host, tree: Path, known: InstalledTree) -> tuple[Message, ...]:
     """Remove a tree of ours; files that the user added or changed stay where they are, and are named."""
-    changed = [d.path for d in compare_tree(tree, known) if d.what not in ("missing", "empty")]
-    stays = sorted({*added_to_tree(tree, known), *changed})
+    stays = users_part(host, tree, known)
     if not stays:
         host.files.remove_tree(tree)
         return ()
@@ -161,8 +161,15 @@ def take_away(host: Host, tree: Path, known: InstalledTree) -> tuple[Message, ..
     return (message("{path} keeps what is yours: {files}", path=str(tree), files=named),)
 
 
-def _changed_settings(tree: Path, known: InstalledTree) -> tuple[str, ...]:
-    return tuple(d.path for d in compare_tree(tree, known) if _is_setting(d.path) and d.what == "changed")
+def users_part(host: Host, tree: Path, known: InstalledTree) -> tuple[str, ...]:
+    """Files that the user added or changed, relative to the tree. Raises Interrupted."""
+    changed = (d.path for d in compare_tree(tree, known, cancel=host.cancel) if d.what not in ("missing", "empty"))
+    return tuple(sorted({*added_to_tree(tree, known), *changed}))
+
+
+def _changed_settings(host: Host, tree: Path, known: InstalledTree) -> tuple[str, ...]:
+    found = compare_tree(tree, known, cancel=host.cancel)
+    return tuple(d.path for d in found if _is_setting(d.path) and d.what == "changed")
 
 
 def _is_setting(path: str) -> bool:

@@ -111,6 +111,9 @@ class ConfigureInterpreter:
         self._require_closed(host)
         return change.receipt
 
+    def refuse_undo(self, host: Host) -> None:
+        self._require_closed(host)
+
     def undo(self, host: Host, receipt: Receipt) -> tuple[Message, ...]:
         """Only our entry goes; the file too, if it was made for it and holds nothing else."""
         self._require_closed(host)

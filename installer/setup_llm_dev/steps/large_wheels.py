@@ -6,7 +6,7 @@ uv starts a file from nothing when its process died (measured); torch and the CU
 import tomllib
 from pathlib import Path, PurePath
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import tomli_w
 
@@ -70,7 +70,7 @@ def _remote(pylock: str) -> list[LockedWheel]:
 
 def _named(host: Host, wheel: LockedWheel, store: PurePath) -> Path:
     """A link with the name that a wheel must have, to its bytes in the store."""
-    place = Path(store) / "wheels" / wheel.sha256[:12] / unquote(urlsplit(wheel.url).path.rsplit("/", 1)[-1])
+    place = Path(store) / "wheels" / wheel.sha256[:12] / wheel.file_name
     target = Path(Store(host.files, store).place(wheel.sha256))
     if host.files.resolve(place) != host.files.resolve(target):
         host.files.link_file(place, target)

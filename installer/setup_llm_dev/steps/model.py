@@ -9,13 +9,14 @@ from typing import Any, ClassVar
 from setup_llm_dev.documents.codec import from_stored, to_stored
 from setup_llm_dev.documents.journal import Receipt
 from setup_llm_dev.documents.lock import HubModelLock, ModelFile, PackageModelLock
+from setup_llm_dev.documents.lock_values import wanted
 from setup_llm_dev.documents.plan import Phase
 from setup_llm_dev.documents.transfer import Source
 from setup_llm_dev.errors import Corrupt, Refused
 from setup_llm_dev.host.carriers import HUB
 from setup_llm_dev.host.configuration import Surroundings, read_surroundings
 from setup_llm_dev.host.files import Files
-from setup_llm_dev.host.hub import Hub, file_url, wanted
+from setup_llm_dev.host.hub import Hub, file_url
 from setup_llm_dev.host.hub_cache import HubCache
 from setup_llm_dev.host.installed import read_records
 from setup_llm_dev.host.modelscope import sources_elsewhere
@@ -62,7 +63,7 @@ class FetchHubModel:
         surroundings = read_surroundings(host, self.config)
         place = HubCache(host.files, self.cache, self.model)
         for file in self.model.files:
-            if host.files.exists(self.folder / file.path) and not right(self.folder / file.path, file):
+            if host.files.exists(self.folder / file.path) and not right(host, self.folder / file.path, file):
                 place.drop(file)
         first, *others = self._endpoints(surroundings)
 
@@ -142,7 +143,7 @@ class FetchPackageModel:
             progress(None, None, "", message("fetching {name}", name=self.model.name))
             uv = Uv(host, read_surroundings(host, self.config))
             uv.install_into(pylock, unpacked, self.interpreter)
-            _, differences = read_records(scratch)
+            _, differences = read_records(scratch, cancel=host.cancel)
             if differences:
                 raise Corrupt(message("{name}: files are not what its wheel says", name=self.model.name))
             self._publish(host, _model_folder(unpacked, self.model.name), scratch / "model")

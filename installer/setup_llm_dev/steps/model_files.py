@@ -1,12 +1,11 @@
 """The files of a model on the disk: whether they are what the lock says, and the stat that saves asking again."""
 
 import json
-from hashlib import sha1
 from pathlib import Path, PurePath
 from typing import Any
 
 from setup_llm_dev.documents.lock import ModelFile
-from setup_llm_dev.host.files import sha256_of
+from setup_llm_dev.host.hashing import git_sha1_of, sha256_of
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import message
 from setup_llm_dev.steps.step import Satisfied, Unsatisfied
@@ -15,6 +14,7 @@ from setup_llm_dev.steps.step import Satisfied, Unsatisfied
 def check_files(
     host: Host, folder: PurePath, files: tuple[ModelFile, ...], known: dict[str, Any]
 ) -> Satisfied | Unsatisfied:
+    """Whether all are there and right; those with a `known` stat are not read again. Raises Interrupted."""
     for file in files:
         place = Path(folder / file.path)
         if not place.is_file():
@@ -22,7 +22,7 @@ def check_files(
         status, entry = place.stat(), known.get(file.path, {})
         if status.st_size != file.size:
             return Unsatisfied(message("{file} has the wrong size", file=file.path))
-        if [status.st_mtime_ns, status.st_ino] != entry.get("stat") and not right(place, file):
+        if [status.st_mtime_ns, status.st_ino] != entry.get("stat") and not right(host, place, file):
             return Unsatisfied(message("{file} has wrong bytes", file=file.path))
     return Satisfied()
 
@@ -46,15 +46,13 @@ def stats(host: Host, path: PurePath) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def right(path: PurePath, file: ModelFile) -> bool:
-    """Right size, and the hash that the lock has: sha256, or git's blob sha1 of a small file."""
+def right(host: Host, path: PurePath, file: ModelFile) -> bool:
+    """Right size, and the hash that the lock has: sha256, or git's blob sha1 of a small file. Raises Interrupted."""
     try:
-        data_size = Path(path).stat().st_size
-        if data_size != file.size:
+        if Path(path).stat().st_size != file.size:
             return False
         if file.sha256:
-            return sha256_of(path) == file.sha256
-        data = Path(path).read_bytes()
+            return sha256_of(path, host.cancel) == file.sha256
+        return git_sha1_of(path, host.cancel) == file.git_sha1
     except OSError:
         return False
-    return sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest() == file.git_sha1

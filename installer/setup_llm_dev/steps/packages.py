@@ -89,7 +89,9 @@ class InstallPackages:
             self._fill(host, progress)
             host.files.remove(self.folder / ".lock")  # uv leaves it writable for everybody
             progress(None, None, "", message("checking every file"))
-            files, differences = read_records(Path(self.folder), lambda n: progress(n, None, "files", None))
+            files, differences = read_records(
+                Path(self.folder), lambda n: progress(n, None, "files", None), cancel=host.cancel
+            )
         if differences:
             named = ", ".join(f"{d.path} ({d.what})" for d in differences[:_SHOWN])
             raise Corrupt(message("installed files are not what their wheels say: {files}", files=named))
@@ -169,7 +171,7 @@ def differing(host: Host, folder: PurePath, *, full: bool = False) -> tuple[Diff
         known = msgspec.json.decode(data, type=tuple[InstalledFile, ...])
     except (OSError, msgspec.DecodeError):
         return None
-    return compare(Path(folder), known, full=full)
+    return compare(Path(folder), known, full=full, cancel=host.cancel)
 
 
 def added_by_hand(host: Host, folder: PurePath) -> tuple[str, ...]:

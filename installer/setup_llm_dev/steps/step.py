@@ -39,6 +39,15 @@ class Remembering(Protocol):
         ...
 
 
+@runtime_checkable
+class Hesitating(Protocol):
+    """A step that can't be taken back at every moment."""
+
+    def refuse_undo(self, host: Host) -> None:
+        """Raises Busy (7) if `undo` can't be done now; asked before anything is taken back."""
+        ...
+
+
 class Step(Protocol):
     """A change, fully decided when it is made: it never asks which system or GPU it is on.
 
