@@ -2,17 +2,20 @@
 
 import hashlib
 import socket
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 
 from setup_llm_dev.errors import Interrupted, Unreachable
 from setup_llm_dev.host.cancel import Cancel
+from setup_llm_dev.host.cutting import cut_by
 from setup_llm_dev.host.fetch import Fetcher
 from setup_llm_dev.host.files import Files
 from tests.ground import CANARY, with_password
-from tests.upstream.acts import cut, gzipped, late, redirect, status, wrong_length
+from tests.upstream.acts import Act, cut, gzipped, late, redirect, stall, status, wrong_length
 from tests.upstream.server import Upstream, files
 
 BODY = bytes(range(256)) * 400
@@ -190,3 +193,53 @@ def test_bytes_are_hashed_without_being_kept(server: Upstream, tmp_path: Path) -
     with pytest.raises(Unreachable) as error:
         fetcher().sha256(f"{server.url}/nothing")
     assert error.value.status == 404
+
+
+ASKING: dict[str, Callable[[Fetcher, str], object]] = {
+    "get": lambda fetching, url: fetching.get(url, timeout=60.0, tries=1),
+    "sha256": lambda fetching, url: fetching.sha256(url, timeout=60.0),
+    "size": lambda fetching, url: fetching.size(url, timeout=60.0),
+    "sizes": lambda fetching, url: fetching.sizes((url,) * 20),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "act"), [*((kind, late(60)) for kind in ASKING), ("get", stall(10)), ("sha256", stall(10))]
+)
+def test_a_small_request_ends_with_the_token(server: Upstream, kind: str, act: Act) -> None:
+    cancel, told = Cancel(), Future[object]()
+    server.fault("/file", act, times=None)
+
+    def ask() -> None:
+        try:
+            told.set_result(ASKING[kind](fetcher(cancel), f"{server.url}/file"))
+        except BaseException as error:
+            told.set_exception(error)
+
+    threading.Thread(target=ask, daemon=True).start()
+    while not server.log:
+        cancel.wait(0.01)
+    cancel.set(15)
+    assert isinstance(told.exception(timeout=4.0), Interrupted)
+
+
+def test_nobody_waits_for_a_name_that_is_not_found() -> None:
+    """A name server can't be interrupted: what asks it is left behind."""
+    cancel, never, asked = Cancel(), threading.Event(), threading.Event()
+
+    def ask() -> None:
+        asked.set()
+        never.wait()
+
+    threading.Thread(target=lambda: asked.wait() and cancel.set(), daemon=True).start()
+    with pytest.raises(Interrupted):
+        cut_by(cancel, ask)
+    never.set()
+
+
+def test_a_timeout_of_the_question_is_its_own() -> None:
+    def ask() -> None:
+        raise TimeoutError("mine")
+
+    with pytest.raises(TimeoutError, match="mine"):
+        cut_by(Cancel(), ask)

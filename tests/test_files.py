@@ -130,6 +130,14 @@ def test_the_permissions_of_what_a_link_names_are_left_alone(tmp_path: Path) -> 
     assert outside.stat().st_mode & 0o777 == 0o400
 
 
+def test_a_file_where_a_tree_was_expected_goes_too(tmp_path: Path) -> None:
+    """Such as a half-written file among half-removed folders: it must not stand in the way of every later run."""
+    place = tmp_path / ".facts.json.4711.x.tmp"
+    place.write_text("half")
+    Files().remove_tree(place)
+    assert os.listdir(tmp_path) == []
+
+
 def test_what_a_dead_process_left_goes_and_what_only_looks_like_it_stays(tmp_path: Path) -> None:
     gone = subprocess.Popen(["true"])
     gone.wait()

@@ -309,6 +309,47 @@ def test_undo_of_a_command_without_a_receipt_and_after_a_change(host: Host, tmp_
     assert os.readlink(step.place) == "/bin/true"
 
 
+def unpacked(tmp_path: Path, version: str) -> Path:
+    """One of ours, with its facts beside it."""
+    home = an_ide(tmp_path / "data/ide" / f"pycharm-{version}", version)
+    home.with_name(f"{home.name}.json").write_text("{}")
+    return home
+
+
+def steps_for(tmp_path: Path, version: str) -> tuple[LinkLauncher, WriteDesktopEntry]:
+    return link_step(tmp_path, version), entry_step(tmp_path, tmp_path / "data/ide" / f"pycharm-{version}")
+
+
+@LINUX
+def test_a_newer_one_of_ours_is_as_good_and_an_older_one_is_not(host: Host, tmp_path: Path) -> None:
+    older, newer = (unpacked(tmp_path, version) for version in ("2026.3.1", "2026.3.10"))
+    for step in steps_for(tmp_path, "2026.3.10"):
+        step.apply(host, silent)
+    for step in steps_for(tmp_path, "2026.3.1"):
+        assert satisfied(step, host)
+    for step in steps_for(tmp_path, "2026.4"):  # which is still to be unpacked
+        assert not satisfied(step, host)
+    (newer / "bin/pycharm").unlink()
+    for step in steps_for(tmp_path, "2026.3.1"):
+        assert not satisfied(step, host), "it can't be started any more"
+        step.apply(host, silent)
+        assert satisfied(step, host)
+    assert os.readlink(link_step(tmp_path, "2026.3.1").place) == str(older / "bin/pycharm")
+
+
+@LINUX
+def test_undo_leaves_what_starts_another_of_ours_without_a_word(host: Host, tmp_path: Path) -> None:
+    older, newer = (unpacked(tmp_path, version) for version in ("2026.3.1", "2026.4.1"))
+    first = [(step, step.apply(host, silent)) for step in steps_for(tmp_path, "2026.3.1")]
+    second = [(step, step.apply(host, silent)) for step in steps_for(tmp_path, "2026.4.1")]
+    assert [step.undo(host, receipt) for step, receipt in first] == [(), ()]
+    assert all(satisfied(step, host) for step, _ in second)
+    shutil.rmtree(older)
+    assert [step.undo(host, receipt) for step, receipt in second] == [(), ()]
+    assert not any(os.path.lexists(step.place) for step, _ in second), "what was there before led to one that is gone"
+    assert newer.is_dir()
+
+
 # memory ---------------------------------------------------------------------------------------------------
 
 

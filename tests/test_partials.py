@@ -1,12 +1,15 @@
 """The map of pieces and the log of a partial file: whatever happens, no byte is claimed that nobody brought."""
 
 import itertools
+import os
+import subprocess
+from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from setup_llm_dev.host.owners import is_gone, read_owner, this_process
-from setup_llm_dev.host.partials import read_kept
+from setup_llm_dev.host.partials import drop_orphans, read_kept
 from setup_llm_dev.host.pieces import PIECE, Claim, Lease, Pieces
 
 
@@ -41,6 +44,18 @@ def test_every_byte_is_leased_once_and_the_frontier_is_what_is_done(size: int, m
 def test_a_log_of_anything_is_read(text: str) -> None:
     assert all(0 <= claim.crc < 1 << 32 for claim in read_kept(text).claims)
     read_owner(text)
+
+
+def test_a_small_file_has_no_log_and_is_known_by_its_name(tmp_path: Path) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    place, alive = this_process().place, os.getppid()
+    left = [f"d.{place}.{gone.pid}.0.part", f"d.{place}.{gone.pid}.1.new"]
+    kept = [f"d.{place}.{alive}.0.part", f"d.elsewhere.{gone.pid}.0.part", f"d.{place}.{'9' * 30}.0.part", "d.part"]
+    for name in (*left, *kept):
+        (tmp_path / name).write_bytes(b"half")
+    drop_orphans(tmp_path, "d")
+    assert sorted(os.listdir(tmp_path)) == sorted(kept)
 
 
 def test_a_process_is_its_own_owner_and_alive() -> None:

@@ -483,7 +483,7 @@ def test_an_installed_one_is_used_and_nobody_is_asked(jetbrains: JetBrains, ask:
     )
     assert gaps == ()
     assert not jetbrains.asked()
-    assert f"{KNOWN.version} exists: `setup-llm-dev apply --upgrade` asks for it" in ask.words
+    assert f"{KNOWN.version} exists: its own updater gets it" in ask.words
 
 
 def test_nothing_newer_is_made_up(ask_nobody: Asking) -> None:

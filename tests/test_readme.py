@@ -94,7 +94,7 @@ def test_every_option_that_is_mentioned_exists(part: str) -> None:
         option
         for line in typed(part)
         if not line.startswith(("pip ", ".venv/"))
-        for option in re.findall(r"(?<![\w-])--?[a-z][a-z-]*", line.split("|")[0])
+        for option in re.findall(r"(?<![\w-])--?[a-z][a-z0-9-]*", line.split("|")[0])
         if line.startswith(("setup-llm-dev", "-"))
     }
     assert mentioned <= options_of(full_parser()), "an option that the parser does not know"
@@ -105,7 +105,7 @@ def test_the_options_of_every_command_are_all_in_the_table() -> None:
     common = options_of(full_parser()._subparsers._group_actions[0].choices["detect"])  # type: ignore[union-attr, index]
     table = " ".join(row[0] for row in rows(ENGLISH, "option", "does"))
     short = {"-q": "--quiet", "-v": "--verbose", "-y": "--yes"}
-    named = set(re.findall(r"--?[a-z][a-z-]*", table))
+    named = set(re.findall(r"--?[a-z][a-z0-9-]*", table))
     assert named | {short[o] for o in named & set(short)} == common - {"-h", "--help", "--version"}
 
 

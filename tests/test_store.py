@@ -70,7 +70,7 @@ def test_a_file_that_is_forgotten_goes_with_what_a_killed_run_left_of_it(tmp_pat
     me = this_process()
     log = replace(me, process=gone.pid, started="1").to_json() + "\n"
     others = [f"{sha256(BODY)}.x.{me.process}.1", f"{'0' * 64}.x.{gone.pid}.1"]
-    store.partials.mkdir(parents=True)
+    Path(store.partials).mkdir(parents=True)
     for stem, owner in ((f"{sha256(BODY)}.x.{gone.pid}.0", log), *((stem, me.to_json() + "\n") for stem in others)):
         (Path(store.partials) / f"{stem}.part").write_bytes(BODY[:100])
         (Path(store.partials) / f"{stem}.pieces").write_text(owner)

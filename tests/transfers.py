@@ -35,10 +35,10 @@ def serving(
     """A server of these paths; `headers` are asked for with each answer. Without them there is a strong ETag."""
 
     def answer(request: Request) -> Response:
-        body = bodies.get(request.path)
+        told = headers() if headers is not None else {"ETag": f'"{request.path}"'}
+        body = bodies.get(request.path)  # after the headers, which may have changed it
         if body is None:
             return Response(404)
-        told = headers() if headers is not None else {"ETag": f'"{request.path}"'}
         return Response(headers={"Content-Type": "application/octet-stream", **told}, body=body, ranges=ranges)
 
     return Upstream(answer)

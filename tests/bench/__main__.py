@@ -20,7 +20,7 @@ def main() -> int:
         rows, left_out = _measured(scratch, arguments)
     print(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} cores")
     print(f"load {os.getloadavg()[0]:.1f} at the end" if hasattr(os, "getloadavg") else "")
-    print(f"each figure is the best of {arguments.repeats} runs or more")
+    print(f"times are the best of {arguments.repeats} runs or more (with pip, and of the whole first run: of one)")
     print(table(rows))
     for line in left_out:
         print(f"left out: {line}")

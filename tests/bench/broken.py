@@ -1,5 +1,6 @@
 """Downloads that are killed or cut off: what they cost us, and what they cost the tools that one would use by hand."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -37,6 +38,11 @@ class Client(NamedTuple):
     argv: Sequence[str]
     scratch: Path
     environment: dict[str, str]
+
+
+def why_not() -> str | None:
+    """Why there is nothing to compare with; None where there is."""
+    return None if importlib.util.find_spec("pip") else "pip is not installed beside this Python"
 
 
 def killed(scratch: Path) -> list[Row]:

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from setup_llm_dev.host.hashing import sha256_of
-from tests.bench import link
-from tests.bench.broken import FETCHING, MIB, PARTS, environment_in
+from tests.bench import broken, link
+from tests.bench.broken import FETCHING, MIB, environment_in
 from tests.bench.fetching import BUILD, VERSION
 from tests.bench.measure import Row, Timed, timed
 from tests.bench.nginx import Nginx
@@ -33,7 +33,7 @@ def rows(scratch: Path, repeats: int) -> tuple[list[Row], list[str]]:
         ("an IDE of 1 GB from loopback", _without("nginx", "curl", "tar", "gzip"), _archive),
         (f"a link held at {link.MEGABITS} Mbit/s", link.why_not(), _held_link),
         ("connections held at 50 Mbit/s", _without("nginx", "curl") or _not_linux(), _narrow),
-        *((what, None, lambda place, _, part=part: part(place)) for what, part in PARTS),
+        *((what, broken.why_not(), lambda place, _, part=part: part(place)) for what, part in broken.PARTS),
     ):
         if why_not:
             left_out.append(f"{what}: {why_not}")
@@ -94,7 +94,7 @@ def _narrow(scratch: Path, repeats: int) -> Figures:
         url = f"{server.url}/{file.name}"
         words = (*FETCHING, "file", url, str(_NARROW_SIZE), sha256)
         ours = min(_once(scratch, lambda home: (*words, str(home))).seconds for _ in range(repeats))
-        curl = _once(scratch, lambda _: ("curl", "-s", "-o", "file", url)).seconds
+        curl = min(_once(scratch, lambda _: ("curl", "-s", "-o", "file", url)).seconds for _ in range(repeats))
     return [Row("100 MB, each connection held at 50 Mbit/s: curl", ours, curl, ours / curl, 1 / 3)]
 
 

@@ -101,8 +101,8 @@ def _wait_until_apart(process: int) -> None:
 
 
 def _unshare() -> list[str]:
-    """Whoever is not root becomes root of a user namespace."""
-    return ["unshare", *(() if os.geteuid() == 0 else ("--map-root-user",)), "--net"]
+    """Whoever is not root gets the rights for it in a user namespace, not the name: nginx can't drop root there."""
+    return ["unshare", *(() if os.geteuid() == 0 else ("--map-current-user", "--keep-caps")), "--net"]
 
 
 def _path() -> str:

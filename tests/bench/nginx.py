@@ -58,7 +58,7 @@ class Nginx:
         self._folder.mkdir(parents=True)
         configuration = self._folder / "nginx.conf"
         text = _CONFIGURATION.format(
-            user="user root root;" if os.geteuid() == 0 else "",
+            user="user root root;" if os.geteuid() == 0 else "",  # else nobody's, who can't look into our folders
             folder=self._folder,
             address=self._address,
             port=self._socket.getsockname()[1],

@@ -49,6 +49,15 @@ def of_project(machine: Machine, toy: Toy, word: str, folder: Path) -> Done:
     return machine.run(word, str(toy.recipe), "--workspace", str(folder))
 
 
+WAITED = {"ide-memory", "ide-interpreter"}
+"""They were put off for PyCharm's offer to import older settings; with the other project those are gone too."""
+
+
+def drifted(status: Done) -> set[str]:
+    lines = [line.split() for line in status.out.splitlines() if "DRIFTED" in line]
+    return {words[1].rstrip(":") for words in lines}
+
+
 @contextmanager
 def running_out_of(tree: Path) -> Iterator[None]:
     """A real process whose program lies in that tree, as PyCharm's own Java does."""
@@ -181,8 +190,7 @@ def test_undo_of_the_older_one_leaves_the_command_to_the_newer(toy: Toy, toy_mac
     assert undone.code == 0, undone.said
     assert "changed since" not in undone.out
     assert not ide(toy_machine).exists()
-    status = of_project(toy_machine, toy, "status", two)
-    assert status.code == 0, status.said
+    assert not drifted(of_project(toy_machine, toy, "status", two)) - WAITED
     assert of_project(toy_machine, toy, "undo", two).code == 0
     assert not os.path.lexists(toy_machine.home / ".local/bin/pycharm")
     assert not (toy_machine.home / ".local/share/applications").exists()
@@ -221,8 +229,7 @@ def test_undo_hands_the_command_to_the_project_that_has_relied_on_it(
     assert not ide(toy_machine, NEWER).exists()
     assert PYCHARM in command(toy_machine)
     assert PYCHARM in menu(toy_machine)
-    status = of_project(toy_machine, toy, "status", one)
-    assert status.code == 0, status.said
+    assert not drifted(of_project(toy_machine, toy, "status", one)) - WAITED
     assert of_project(toy_machine, toy, "undo", one).code == 0
     assert not os.path.lexists(toy_machine.home / ".local/bin/pycharm")
 

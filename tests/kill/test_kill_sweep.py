@@ -14,7 +14,7 @@ from tests.kill.sweep import Sweep
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is of POSIX")
 SAMPLE = 5
 """Kill points of each command in the normal tests; `make nightly` takes all."""
-COMMANDS = ("first", "apply", "update", "undo", "uninstall")
+COMMANDS = ("apply", "update", "undo", "uninstall")
 
 
 def sweep_of(command: str, toy: Toy, place: Path) -> Sweep:
@@ -68,7 +68,7 @@ def test_some_kill_points(command: str, toy: Toy, tmp_path: Path) -> None:
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", ["first", *COMMANDS])
 def test_every_kill_point(command: str, toy: Toy, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sweep = sweep_of(command, toy, tmp_path / "machine")
     total, wanted = sweep.undisturbed()

@@ -215,8 +215,9 @@ def _announce(session: "Session", prepared: "Prepared") -> None:
     say, lock = session.output.say, prepared.plan.lock
     say(message("torch {version}: {why}", version=lock.torch.version, why=lock.torch.why))
     if lock.torch.version != lock.torch.wanted:
+        reasons = lock.torch.skipped or (message("no configured source offers it"),)
         say(message("not the first choice, {wanted}:", wanted=lock.torch.wanted))
-        for reason in lock.torch.skipped:
+        for reason in reasons:
             say(message("  {reason}", reason=reason))
     for note in prepared.notes:
         say(message("note: {note}", note=note))

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from setup_llm_dev.components.pycharm_install import ide_home, ide_steps
+from setup_llm_dev.components.pycharm_install import ide_home, ide_settings, ide_steps
 from setup_llm_dev.components.python import Generation
 from setup_llm_dev.documents.idea_project import ProjectWish
 from setup_llm_dev.documents.layout import Layout
@@ -61,7 +61,7 @@ def git_step(layout: Layout, *, mapped: bool) -> Step:
 def _interpreter(ide: IdeLock, layout: Layout, generation: Generation, side: IdeSide, *, optional: bool) -> Step:
     home = layout.python_in(layout.venv)
     return ConfigureInterpreter(
-        settings=side.settings / ide.settings_name,
+        settings=ide_settings(ide, side.settings),
         name=side.name,
         home=home,
         version=generation.version,

@@ -4,8 +4,11 @@ from pathlib import PurePath
 
 from setup_llm_dev.documents.layout import Layout
 from setup_llm_dev.documents.lock import ArchiveIdeLock, IdeLock
+from setup_llm_dev.documents.lock_values import ide_version_problem, settings_name_problem
 from setup_llm_dev.documents.machine import Machine, Os
 from setup_llm_dev.documents.vmoptions import heap_mib
+from setup_llm_dev.errors import UsageError
+from setup_llm_dev.messages import Message, message
 from setup_llm_dev.steps.ide import InstallIde
 from setup_llm_dev.steps.installed_ide import UseInstalledIde
 from setup_llm_dev.steps.launcher import LinkLauncher, WriteDesktopEntry
@@ -24,8 +27,15 @@ _VM_OPTIONS: dict[Os, str] = {
 def ide_home(ide: IdeLock, layout: Layout) -> PurePath:
     """The folder of an IDE, whether it is there already or will be."""
     if isinstance(ide, ArchiveIdeLock):
+        _require(ide_version_problem(ide.version))
         return layout.ides / f"pycharm-{ide.version}"
     return type(layout.data)(ide.home)
+
+
+def ide_settings(ide: IdeLock, root: PurePath) -> PurePath:
+    """The folder of an IDE's settings, one name below `root`. Raises UsageError (2) for anything else in a lock."""
+    _require(settings_name_problem(ide.settings_name))
+    return root / ide.settings_name
 
 
 def ide_steps(
@@ -44,7 +54,7 @@ def ide_steps(
     (`~/.local/bin`). applications: where the user's own desktop entries are (`~/.local/share/applications`).
     """
     home = ide_home(ide, layout)
-    memory = _memory_steps(ide, home, machine, settings_root / ide.settings_name, optional)
+    memory = _memory_steps(ide, home, machine, ide_settings(ide, settings_root), optional)
     if not isinstance(ide, ArchiveIdeLock):
         return (UseInstalledIde(home, ide.version, optional), *memory)
     install = InstallIde(
@@ -64,6 +74,11 @@ def ide_steps(
         WriteDesktopEntry(applications / DESKTOP_ENTRY, home, machine.os, machine.arch, optional),
         *memory,
     )
+
+
+def _require(problem: Message | None) -> None:
+    if problem is not None:
+        raise UsageError(problem, hint=message("make a new lock with --upgrade"))
 
 
 def _memory_steps(

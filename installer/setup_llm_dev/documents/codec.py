@@ -59,7 +59,7 @@ def _read(kind: type, value: Any) -> Any:
 def _sentence(value: Any) -> Message:
     told = value.get("arguments", {}) if isinstance(value, dict) else None
     if not isinstance(told, dict) or not isinstance(value.get("template"), str):
-        raise ValueError("Expected a sentence")  # noqa: TRY004 - what msgspec makes a ValidationError of
+        raise ValueError("Expected a sentence")
     arguments = {name: _sentence(a) if isinstance(a, dict) else a for name, a in told.items()}
     if not all(isinstance(a, str | int | float | Message) for a in arguments.values()):
         raise ValueError("Expected a sentence with words and numbers")

@@ -175,14 +175,14 @@ class Files:
             Path(path).unlink(missing_ok=True)
 
     def remove_tree(self, path: PurePath) -> None:
-        """Remove a folder of ours with all that is in it; links are removed, not followed."""
+        """Remove a folder of ours with all that is in it, or the file that stands there; links are not followed."""
         target = Path(path)
         with _in_words(target):
             if target.parent.is_dir():
                 _drop_stale(target, ".removed")
             if not os.path.lexists(target):
                 return
-            if target.is_symlink():
+            if target.is_symlink() or not target.is_dir():
                 target.unlink()
                 return
             # First out of the way in one rename, so that a kill leaves no half-emptied folder of that name.

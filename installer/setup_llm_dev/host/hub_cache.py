@@ -88,10 +88,10 @@ class HubCache:
         """
         place = Path(self.shown(file))
         target = self.files.link_target(place)
-        self._throw_away(place)
+        self.files.remove_tree(place)
         blob = Path(os.path.normpath(place.parent / target)) if target is not None else None
         if blob is not None and blob.parent == Path(self.repository / "blobs"):
-            self._throw_away(blob)
+            self.files.remove_tree(blob)
 
     def drop_partials(self) -> None:
         """The folder of partial files, once nothing is left in it."""
@@ -100,12 +100,6 @@ class HubCache:
     def _below(self, *names: str) -> PurePath:
         """Whatever a hub or a lock calls things, they lie below the repository's folder; else Corrupt (5)."""
         return self.repository.joinpath(*map(_checked, names))
-
-    def _throw_away(self, place: Path) -> None:
-        if place.is_dir() and not place.is_symlink():
-            self.files.remove_tree(place)
-        else:
-            self.files.remove(place)
 
 
 def _is_name(text: str) -> bool:

@@ -9,44 +9,15 @@ from setup_llm_dev.host.configuration import cleaned, without_credentials
 from setup_llm_dev.messages import Message, message
 
 _OF_STATUS = {401: "token", 403: "gated", 404: "missing", 410: "missing", 429: "rate"}
+_STATUS_OF = {"missing": 404, "revision": 404, "rate": 429}
 
 
 def hub_error(answer: Mapping[str, Any], endpoint: str, repository: str, revision: str) -> SetupError:
     """From the kind of failure that the child tells (see hub_child.py)."""
+    kind, why, status = answer["error"], cleaned(str(answer.get("text", ""))), answer.get("status")
     shown = without_credentials(endpoint)
-    url, why, status = f"{shown}/{repository}", cleaned(str(answer.get("text", ""))), answer.get("status")
-    match answer["error"]:
-        case "gated":
-            return Unreachable(
-                message("{repository} is gated: its licence must be accepted first", repository=repository),
-                url=url, status=status,
-                hint=message("open {url} in a browser, accept, then set HF_TOKEN", url=url),
-            )  # fmt: skip
-        case "token":
-            return Unreachable(
-                message("the hub does not accept the token for {repository}", repository=repository),
-                url=url, status=status,
-                hint=message("make a new one at {url}, then set HF_TOKEN or run `hf auth login`",
-                             url=f"{shown}/settings/tokens"),
-            )  # fmt: skip
-        case "missing":
-            return Unreachable(
-                message("the hub has no {repository}, or it is private", repository=repository),
-                url=url, status=404,
-                hint=message("check the name; for a private model set HF_TOKEN"),
-            )  # fmt: skip
-        case "revision":
-            return Unreachable(
-                message("{repository} has no revision {revision}", repository=repository, revision=revision),
-                url=url, status=404,
-                hint=message("name a branch, a tag or a commit of that model"),
-            )  # fmt: skip
-        case "rate":
-            return Unreachable(
-                message("the hub asks for a pause: too many requests from this address"),
-                url=url, status=429,
-                hint=message("wait five minutes and run the same command again; a token (HF_TOKEN) raises the limit"),
-            )  # fmt: skip
+    url = f"{shown}/{repository}"
+    match kind:
         case "certificate":
             from setup_llm_dev.host.fetch import untrusted  # here, since few need it and it brings all of HTTP
 
@@ -55,12 +26,45 @@ def hub_error(answer: Mapping[str, Any], endpoint: str, repository: str, revisio
             return SystemRefused(message("the model could not be written: {why}", why=why))
         case "size":
             return Corrupt(message("a file of {repository} is damaged: {why}", repository=repository, why=why))
-    return Unreachable(
+    text, hint = _refusal(kind, shown, repository, revision) or (
         message("the hub can't be reached at {url}: {why}", url=shown, why=_in_words(why)),
-        url=url,
-        status=status,
-        hint=message("check the network, or set HF_ENDPOINT to a mirror of the hub"),
+        message("check the network, or set HF_ENDPOINT to a mirror of the hub"),
     )
+    return Unreachable(text, url=url, status=_STATUS_OF.get(kind, status), hint=hint)
+
+
+def _refusal(kind: str, endpoint: str, repository: str, revision: str) -> tuple[Message, Message] | None:
+    """What a hub that did answer says no to, and the next action; None for every other kind."""
+    match kind:
+        case "gated":
+            return (
+                message("{repository} is gated: its licence must be accepted first", repository=repository),
+                message("open {url} in a browser, accept, then set HF_TOKEN", url=f"{endpoint}/{repository}"),
+            )
+        case "token":
+            return (
+                message("the hub does not accept the token for {repository}", repository=repository),
+                message(
+                    "make a new one at {url}, then set HF_TOKEN or run `hf auth login`",
+                    url=f"{endpoint}/settings/tokens",
+                ),
+            )
+        case "missing":
+            return (
+                message("the hub has no {repository}, or it is private", repository=repository),
+                message("check the name; for a private model set HF_TOKEN"),
+            )
+        case "revision":
+            return (
+                message("{repository} has no revision {revision}", repository=repository, revision=revision),
+                message("name a branch, a tag or a commit of that model"),
+            )
+        case "rate":
+            return (
+                message("the hub asks for a pause: too many requests from this address"),
+                message("wait five minutes and run the same command again; a token (HF_TOKEN) raises the limit"),
+            )
+    return None
 
 
 def kind_of_status(status: int | None) -> str | None:

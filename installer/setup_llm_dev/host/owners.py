@@ -20,6 +20,11 @@ class Owner:
     process: int
     started: str
 
+    @property
+    def place(self) -> str:
+        """Machine, boot and namespace in one short hash: within it a number means one process at a time."""
+        return _short(self.machine, self.boot, self.namespace)
+
     def to_json(self) -> str:
         """One line."""
         return json.dumps(asdict(self), sort_keys=True)
@@ -65,6 +70,19 @@ def is_gone(owner: Owner) -> bool | None:
     except (OSError, OverflowError):
         return None if owner.started == "" else _started(owner.process) != owner.started
     return bool(owner.started) and _started(owner.process) != owner.started
+
+
+def is_gone_from(place: str, process: int) -> bool | None:
+    """As `is_gone`, where only the place and the number are known: whoever has that number now passes for its owner."""
+    if sys.platform == "win32" or place != this_process().place:
+        return None
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        pass
+    return None
 
 
 @functools.cache

@@ -16,7 +16,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from setup_llm_dev.host.owners import is_gone, read_owner, this_process
+from setup_llm_dev.host.owners import is_gone, is_gone_from, read_owner, this_process
 from setup_llm_dev.host.pieces import PIECE, Claim, crc32
 
 STALE_SECONDS = 60.0  # a process at work touches its log far more often
@@ -45,7 +45,7 @@ class Kept:
 
 
 class Partial:
-    """A file of ours that is not complete yet, `DIGEST.BOOT.PID.RANDOM.part`, and its log. Threads may share it."""
+    """A file of ours that is not complete yet, `DIGEST.PLACE.PID.RANDOM.part`, and its log. Threads may share it."""
 
     def __init__(self, folder: PurePath, digest: str, orphan: "Orphan | None" = None, *, log: bool = True) -> None:
         """Make an empty one, or take over an orphan; raises OSError, FileNotFoundError where another was faster.
@@ -53,7 +53,7 @@ class Partial:
         Without a log nothing outlives the process: for files that are smaller than a piece.
         """
         self.owner = this_process()
-        self.path = Path(folder, f"{digest}.{self.owner.boot}.{self.owner.process}.{secrets.token_hex(4)}{_END}")
+        self.path = Path(folder, f"{digest}.{self.owner.place}.{self.owner.process}.{secrets.token_hex(4)}{_END}")
         self.log_path = self.path.with_suffix(_LOG)
         self.kept = orphan.kept if orphan else Kept()
         self._writing, self._handles = threading.Lock(), threading.Lock()
@@ -257,10 +257,16 @@ def _orphan(path: Path) -> Orphan | None:
     if owner == this_process():
         gone: bool | None = path not in _at_work
     else:
-        gone = is_gone(owner) if owner else None
+        gone = is_gone(owner) if owner else _is_gone_by_name(path)
     if gone is False or (gone is None and not _is_stale(log if owner else path)):
         return None
     return Orphan(path, read_kept(rows), proved=bool(gone))
+
+
+def _is_gone_by_name(path: Path) -> bool | None:
+    """For a small file, which has no log, and for a log that a kill kept from getting its name."""
+    _, place, process, *_ = (*path.name.split("."), "", "")
+    return is_gone_from(place, int(process)) if process.isdecimal() else None
 
 
 def _is_stale(path: Path) -> bool:

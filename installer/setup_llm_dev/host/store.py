@@ -1,9 +1,9 @@
 """The store: files named by their sha256, each there whole or not at all."""
 
+import re
 from pathlib import Path, PurePath
 
 from setup_llm_dev.host.files import Files
-from setup_llm_dev.host.partials import drop_orphans
 
 
 class Store:
@@ -15,7 +15,9 @@ class Store:
         self._files = files
 
     def place(self, sha256: str) -> PurePath:
-        """Where the file with these 64 hex digits is, or will be."""
+        """Where the file with these 64 hex digits is, or will be; raises ValueError for anything else."""
+        if not re.fullmatch("[0-9a-f]{64}", sha256):
+            raise ValueError(f"{sha256!r} is no sha256")
         return self.folder / "sha256" / sha256[:2] / sha256
 
     def holds(self, sha256: str, size: int | None = None) -> bool:
@@ -31,13 +33,12 @@ class Store:
                 return True
         except OSError:
             pass  # unreadable is as good as not there
-        if path.is_dir() and not path.is_symlink():
-            self._files.remove_tree(path)
-        else:
-            self._files.remove(path)
+        self._files.remove_tree(path)
         return False
 
     def remove(self, sha256: str) -> None:
         """Forget a file, and what is left of attempts to get it that nobody goes on with."""
+        from setup_llm_dev.host.partials import drop_orphans  # here, since a run that finds all well removes nothing
+
         drop_orphans(self.partials, sha256)
         self._files.remove(self.place(sha256))

@@ -12,6 +12,7 @@ from packaging.version import Version
 from setup_llm_dev.__about__ import __version__
 from setup_llm_dev.documents.choices import Build, Choices
 from setup_llm_dev.documents.lock import Lock, PackagesLock, PythonLock, TorchLock
+from setup_llm_dev.documents.lock_rules import first_problem
 from setup_llm_dev.documents.machine import Interpreter
 from setup_llm_dev.errors import Corrupt, Refused, Unreachable
 from setup_llm_dev.host.configuration import Surroundings, without_credentials
@@ -86,6 +87,12 @@ def _pinned(request: Request, choices: Choices) -> Pinned:
         ide=ide,
         gaps=(*gaps, *missing),
     )
+    problem = first_problem(lock)
+    if problem is not None:
+        raise Corrupt(
+            message("what was told can't be locked: {why}", why=problem),
+            hint=message("nothing was fetched; ask another index or mirror"),
+        )
     return Pinned(lock, pylock, Path(interpreter.path))
 
 

@@ -7,6 +7,7 @@ from packaging.version import Version
 from setup_llm_dev.documents.ide_catalog import IdeCatalog
 from setup_llm_dev.documents.ide_version import LATEST, fits, line_of, read_version
 from setup_llm_dev.documents.lock import Gap, IdeLock, InstalledIdeLock
+from setup_llm_dev.documents.lock_values import home_problem, settings_name_problem
 from setup_llm_dev.documents.machine import Ide, Machine
 from setup_llm_dev.errors import Refused, Unreachable, UsageError
 from setup_llm_dev.messages import Message, message
@@ -50,6 +51,7 @@ def installed_fitting(machine: Machine, wish: str) -> InstalledIdeLock | None:
         (version, ide.kind != "ours", -number, ide)
         for number, ide in enumerate(machine.ides)
         if (version := read_version(ide.version)) and fits(wish, version) and (wish != LATEST or version >= OLDEST)
+        if home_problem(ide.home) is None
     ]
     if not fitting:
         return None
@@ -60,7 +62,8 @@ def installed_fitting(machine: Machine, wish: str) -> InstalledIdeLock | None:
 
 
 def _settings_name(ide: Ide, version: Version) -> str:
-    return PurePath(ide.settings).name if ide.settings else f"PyCharm{line_of(version)}"
+    told = PurePath(ide.settings).name if ide.settings else ""
+    return f"PyCharm{line_of(version)}" if settings_name_problem(told) else told
 
 
 def _tell_newer(request: Request, catalog: IdeCatalog, installed: InstalledIdeLock) -> None:
@@ -68,8 +71,8 @@ def _tell_newer(request: Request, catalog: IdeCatalog, installed: InstalledIdeLo
     known = catalog.fitting(request.recipe.ide.version)
     if known and known[0].release > Version(installed.version):
         text = message(
-            "PyCharm {version} at {home} is used as it is; {newer} exists: `{command}` asks for it",
-            version=installed.version, home=installed.home, newer=known[0].version, command=_again(request),
+            "PyCharm {version} at {home} is used as it is; {newer} exists: its own updater gets it",
+            version=installed.version, home=installed.home, newer=known[0].version,
         )  # fmt: skip
         request.say(text)
 

@@ -6,9 +6,9 @@ from pathlib import Path, PurePath
 from setup_llm_dev.documents.ide_catalog import IdeCatalog
 from setup_llm_dev.documents.ide_version import fits, line_of, read_version
 from setup_llm_dev.documents.lock import ArchiveIdeLock
+from setup_llm_dev.documents.lock_rules import first_problem
 from setup_llm_dev.documents.product_info import FILE, ProductInfo, read_product_info
 from setup_llm_dev.errors import Corrupt, Refused, SystemRefused, UsageError
-from setup_llm_dev.host.archive_peek import peek
 from setup_llm_dev.messages import message
 from setup_llm_dev.stages.request import Request
 
@@ -36,7 +36,7 @@ def archive_lock(request: Request, catalog: IdeCatalog, archive: PurePath, told:
     info = _product(request, path)
     version = read_version(info.version)
     assert version is not None  # noqa: S101 - `_product` has read it
-    return ArchiveIdeLock(
+    lock = ArchiveIdeLock(
         version=info.version,
         build=info.build,
         settings_name=info.settings_name or f"PyCharm{'CE' if info.code == 'PC' else ''}{line_of(version)}",
@@ -46,6 +46,13 @@ def archive_lock(request: Request, catalog: IdeCatalog, archive: PurePath, told:
         size=size,
         evidence="catalogue" if expected is None else "user",
     )
+    problem = first_problem(lock)
+    if problem is not None:
+        raise Refused(
+            message("{path} can't be used: {why}", path=str(path), why=problem),
+            hint=message("give the .tar.gz of PyCharm for Linux, under a plain name"),
+        )
+    return lock
 
 
 def _expected(told: str | None) -> str | None:
@@ -85,6 +92,8 @@ def _nobody_vouches(path: Path, found: str) -> UsageError:
 
 def _product(request: Request, path: Path) -> ProductInfo:
     """What the archive says it is, once that is a PyCharm for this machine of a version that the recipe means."""
+    from setup_llm_dev.host.archive_peek import peek  # here, since few give an archive
+
     try:
         told = peek(path, FILE, request.host.cancel)
     except OSError as error:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from setup_llm_dev.documents.pylock import LockedWheel, locked_wheels
+from setup_llm_dev.errors import Corrupt, UsageError
 from setup_llm_dev.host.simple_index import local_folder
 from setup_llm_dev.host.world import Host
+from setup_llm_dev.messages import message
 
 _UNPACKED_TIMES = 4  # measured: 250 MB of wheels become 906 MB
 
@@ -25,8 +27,15 @@ class PylockFacts:
 
 
 def read_pylock(text: str, host: Host) -> PylockFacts:
-    """Read and validate; sizes that the index did not tell come by stat or HEAD. Raises UsageError (2)."""
-    wheels = tuple(_sized(locked_wheels(text), host))
+    """Read what the resolver wrote of what indexes told; sizes that they did not tell come by stat or HEAD.
+
+    Raises Corrupt (5) where a name or a hash of theirs is none.
+    """
+    try:
+        locked = locked_wheels(text)
+    except UsageError as error:
+        raise Corrupt(error.message, hint=message("nothing was fetched; ask another index")) from error
+    wheels = tuple(_sized(locked, host))
     sizes = [wheel.size for wheel in wheels]
     unpacked = [_unpacked(wheel) for wheel in wheels]
     return PylockFacts(

@@ -10,7 +10,7 @@ import msgspec
 from setup_llm_dev.components.python import own_pylock
 from setup_llm_dev.documents.codec import from_stored
 from setup_llm_dev.documents.layout import Layout
-from setup_llm_dev.documents.lock import Lock
+from setup_llm_dev.documents.lock import ArchiveIdeLock, Lock
 from setup_llm_dev.documents.lock_rules import first_problem
 from setup_llm_dev.documents.recipe import Recipe, digest
 from setup_llm_dev.errors import UsageError
@@ -20,6 +20,7 @@ from setup_llm_dev.stages.elsewhere import for_other_pythons, from_elsewhere
 from setup_llm_dev.stages.generations import complete_generation
 from setup_llm_dev.stages.here import machine_here
 from setup_llm_dev.stages.options import Options
+from setup_llm_dev.steps.ide_tree import read_facts
 
 
 def stored_lock(
@@ -40,6 +41,7 @@ def stored_lock(
     if (why := from_elsewhere(host, lock)) is not None:
         say(why)
         return None
+    _refuse_unnamed_archive(host, layout, lock, options)
     # A run that was killed between the two files, or a hand that changed one: ours is the same as it was then.
     for place in (layout.workspace / lock.packages.pylock, own_pylock(layout, lock)):
         pylock = host.files.read_text(place)
@@ -64,6 +66,22 @@ def read_lock(text: str, path: PurePath) -> Lock:
     if problem is not None:
         raise _unusable(path, problem)
     return lock
+
+
+def _refuse_unnamed_archive(host: Host, layout: Layout, lock: Lock, options: Options) -> None:
+    """Which file of this machine is an archive is up to whoever gives the command, not to whoever wrote the lock."""
+    ide = lock.ide
+    if "ide" not in options.parts or options.pycharm_archive is not None or not isinstance(ide, ArchiveIdeLock):
+        return
+    if not ide.url.lower().startswith("file:"):
+        return
+    facts = read_facts(host, layout.ides / f"pycharm-{ide.version}.json")
+    if facts is None or facts.archive_sha256 != ide.sha256:
+        raise UsageError(
+            message("{file} names an archive of PyCharm that is not installed: {url}",
+                    file=str(layout.lock_file), url=ide.url),
+            hint=message("give it with --pycharm-archive FILE --pycharm-sha256 HEX, or make a new lock with --upgrade"),
+        )  # fmt: skip
 
 
 def _unusable(path: PurePath, why: Message) -> UsageError:

@@ -1,7 +1,7 @@
 """sweep: what interrupted runs left in our own folders goes before a new run begins."""
 
 import contextlib
-from pathlib import Path, PurePath
+from pathlib import PurePath
 
 from setup_llm_dev.documents.layout import Layout
 from setup_llm_dev.errors import SystemRefused
@@ -17,7 +17,7 @@ def sweep(host: Host, layout: Layout) -> None:
     drop_temporary()
     _remove(host, layout.scratch)
     for folder in (layout.data, layout.environments, layout.models, layout.data / "locks", layout.proofs,
-                   layout.data / "programs", layout.backups, *_recipes(host, layout)):  # fmt: skip
+                   layout.data / "programs", layout.ides, layout.backups, *_recipes(host, layout)):  # fmt: skip
         for name in host.files.list_dir(folder):
             if name.startswith(".") and name.endswith((".removed", ".tmp", ".new")):
                 _remove(host, folder / name)
@@ -55,11 +55,4 @@ def _recipes(host: Host, layout: Layout) -> tuple[PurePath, ...]:
 def _remove(host: Host, path: PurePath) -> None:
     """What can't be removed now (files in use on a network file system) is no reason to stop; the next run tries."""
     with contextlib.suppress(SystemRefused, OSError):
-        _gone(host, path)
-
-
-def _gone(host: Host, path: PurePath) -> None:
-    if Path(path).is_dir() and not Path(path).is_symlink():
         host.files.remove_tree(path)
-    else:
-        host.files.remove(path)

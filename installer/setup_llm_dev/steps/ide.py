@@ -3,7 +3,7 @@
 import contextlib
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Any, BinaryIO, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Literal
 
 import msgspec
 
@@ -14,7 +14,7 @@ from setup_llm_dev.documents.machine import Os
 from setup_llm_dev.documents.plan import Phase
 from setup_llm_dev.documents.transfer import Source, Wanted
 from setup_llm_dev.errors import Busy, Corrupt, Refused
-from setup_llm_dev.host.archive import Staging, drop_stale_staging, extracting
+from setup_llm_dev.host.archive_staging import drop_stale_staging
 from setup_llm_dev.host.configuration import read_surroundings
 from setup_llm_dev.host.installed_tree import InstalledTree, measure_tree
 from setup_llm_dev.host.running_ide import running_from
@@ -31,6 +31,9 @@ from setup_llm_dev.steps.ide_tree import (
     wrong_in,
 )
 from setup_llm_dev.steps.step import Progress, Satisfied, Unsatisfied
+
+if TYPE_CHECKING:
+    from setup_llm_dev.host.archive import Staging
 
 _MIB = 1 << 20
 _SHOWN = 5
@@ -101,6 +104,8 @@ class InstallIde:
             )
 
     def apply(self, host: Host, progress: Progress) -> Receipt:
+        from setup_llm_dev.host.archive import extracting  # here, since most runs unpack nothing
+
         self.refuse_foreign(host)
         self._refuse_running(host)
         ides = Path(self.folder.parent)
@@ -124,6 +129,7 @@ class InstallIde:
         self._refuse_running(host)
 
     def undo(self, host: Host, receipt: Receipt) -> tuple[Message, ...]:
+        self._refuse_running(host)
         Store(host.files, self.store).remove(self.ide.sha256)  # what a run that was killed had fetched
         facts = read_facts(host, self.facts)
         if facts is None:
@@ -132,7 +138,6 @@ class InstallIde:
             return (message("{path} stays: which of its files are ours is not known", path=str(self.folder)),)
         if updated_itself(host, self.folder, facts):
             return (message("{path} stays: PyCharm has updated itself since", path=str(self.folder)),)
-        self._refuse_running(host)
         left = take_away(host, Path(self.folder), facts.tree) if host.files.is_dir(self.folder) else ()
         host.files.remove(self.facts)
         host.files.remove_empty_dir(self.folder.parent)
@@ -161,7 +166,7 @@ class InstallIde:
             optional=record["optional"],
         )
 
-    def _unpack(self, host: Host, staging: Staging, progress: Progress) -> PurePath:
+    def _unpack(self, host: Host, staging: "Staging", progress: Progress) -> PurePath:
         """Fetch the archive into the store, unpacking what has come; returns its place once the hash is right."""
         store = Store(host.files, self.store)
         place = store.place(self.ide.sha256)
@@ -192,7 +197,7 @@ class InstallIde:
             name=f"PyCharm {self.ide.version}", sources=sources, size=self.ide.size, sha256=self.ide.sha256
         )  # fmt: skip
 
-    def _publish(self, host: Host, staging: Staging, tree: InstalledTree, launcher: str) -> None:
+    def _publish(self, host: Host, staging: "Staging", tree: InstalledTree, launcher: str) -> None:
         """The facts go first: a folder without them is taken for somebody else's."""
         before = read_facts(host, self.facts)
         if host.files.is_dir(self.folder):
@@ -225,7 +230,7 @@ class Follower:
     and the right bytes come from the next one.
     """
 
-    def __init__(self, staging: Staging) -> None:
+    def __init__(self, staging: "Staging") -> None:
         self._staging = staging
         self._failure: Corrupt | None = None
         self._whole = False

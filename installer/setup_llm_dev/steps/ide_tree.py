@@ -11,7 +11,7 @@ from setup_llm_dev.documents.lock import ArchiveIdeLock
 from setup_llm_dev.documents.machine import Os
 from setup_llm_dev.documents.product_info import FILE, FOLDERS, ProductInfo, read_product_info
 from setup_llm_dev.errors import Corrupt
-from setup_llm_dev.host.archive import drop_stale_staging
+from setup_llm_dev.host.archive_staging import drop_stale_staging
 from setup_llm_dev.host.installed import Difference
 from setup_llm_dev.host.installed_tree import InstalledTree, added_to_tree, compare_tree
 from setup_llm_dev.host.store import Store
@@ -34,6 +34,12 @@ class UnpackedIde(msgspec.Struct, frozen=True, kw_only=True):
     ide: ArchiveIdeLock | None = None  # None: written by an earlier version
 
 
+class _Origin(msgspec.Struct, frozen=True):
+    """The beginning of the facts."""
+
+    archive_sha256: str
+
+
 def read_facts(host: Host, place: PurePath) -> UnpackedIde | None:
     """What was written down of a tree; None where nothing was, and where it is damaged."""
     try:
@@ -43,22 +49,27 @@ def read_facts(host: Host, place: PurePath) -> UnpackedIde | None:
 
 
 def sweep_ides(host: Host, ides: PurePath, store: PurePath) -> None:
-    """What killed runs left beside the IDEs, and archives in the store whose tree stands; needs the run's lock.
+    """Half-unpacked trees of killed runs, and archives in the store whose tree stands; needs the run's lock.
 
     ides: the folder of all of them.
     """
     drop_stale_staging(Path(ides))
-    names = host.files.list_dir(ides)
-    for name in names:
-        if name.startswith(".") and name.endswith((".removed", ".tmp")):
-            host.files.remove_tree(ides / name)
     kept = Store(host.files, store)
-    for facts in (read_facts(host, ides / name) for name in names if name.endswith(".json")):
-        if facts is None or not kept.holds(facts.archive_sha256):
+    for place in (ides / name for name in host.files.list_dir(ides) if name.endswith(".json")):
+        if not _is_kept(host, kept, place) or (facts := read_facts(host, place)) is None:
             continue
         tree = Path(ides / f"pycharm-{facts.version}")
         if tree.is_dir() and not wrong_in(host, tree, facts.tree):  # a damaged one is mended out of it
             host.files.remove(kept.place(facts.archive_sha256))
+
+
+def _is_kept(host: Host, store: Store, facts: PurePath) -> bool:
+    """Whether the archive of these facts lies in the store, without making objects of what they say of every file."""
+    try:
+        origin = msgspec.json.decode(host.files.read_bytes(facts, _LIMIT), type=_Origin)
+    except (OSError, msgspec.DecodeError):
+        return False
+    return store.holds(origin.archive_sha256)
 
 
 def read_product(host: Host, tree: PurePath) -> ProductInfo | None:
