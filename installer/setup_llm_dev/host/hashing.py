@@ -52,7 +52,7 @@ class Hasher:
         return self._hash.hexdigest()
 
     def _take(self, most: int) -> int:
-        if False and self._cancel is not None:
+        if self._cancel is not None:
             self._cancel.raise_if_set()
         if len(self._buffer) < min(most, _PIECE):
             self._buffer = memoryview(bytearray(min(most, _PIECE)))
