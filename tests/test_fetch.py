@@ -231,7 +231,11 @@ def test_nobody_waits_for_a_name_that_is_not_found() -> None:
         asked.set()
         never.wait()
 
-    threading.Thread(target=lambda: asked.wait() and cancel.set(), daemon=True).start()
+    def stop() -> None:
+        asked.wait()
+        cancel.set()
+
+    threading.Thread(target=stop, daemon=True).start()
     with pytest.raises(Interrupted):
         cut_by(cancel, ask)
     never.set()

@@ -14,10 +14,9 @@ from pathlib import Path, PurePath
 from setup_llm_dev.host.cancel import Cancel
 from setup_llm_dev.host.disk_errors import system_error
 from setup_llm_dev.host.hashing import sha256_of
-from setup_llm_dev.host.leftovers import drop_left_folders, left_behind, remove_opened
+from setup_llm_dev.host.leftovers import left_behind, remove_opened
 
 _CHUNK = 1 << 20
-_TEMPORARY = "setup-llm-dev."
 _FICLONE = 0x40049409  # linux/fs.h
 _FLUSH_SECONDS = 0.7
 
@@ -273,19 +272,6 @@ class Files:
         self.make_dir(parent, 0o700)
         with tempfile.TemporaryDirectory(dir=parent, prefix="tmp.", ignore_cleanup_errors=True) as name:
             yield Path(name)
-
-
-@contextlib.contextmanager
-def temporary() -> Iterator[Path]:
-    """A private folder in the system's place for such; its name says whose it is, see `drop_temporary`."""
-    prefix = f"{_TEMPORARY}{os.getpid()}."
-    with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as name:
-        yield Path(name)
-
-
-def drop_temporary() -> None:
-    """Remove what killed processes of ours left in the system's place for temporary folders."""
-    drop_left_folders(Path(tempfile.gettempdir()), _TEMPORARY)
 
 
 def _drop_stale(target: Path, end: str) -> None:

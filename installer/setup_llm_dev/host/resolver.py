@@ -11,8 +11,8 @@ import tomli_w
 
 from setup_llm_dev.errors import Corrupt, Refused, SetupError, SystemRefused, Unreachable
 from setup_llm_dev.host.configuration import Surroundings, as_environment, cleaned, without_credentials
-from setup_llm_dev.host.files import temporary
 from setup_llm_dev.host.run import Completed
+from setup_llm_dev.host.temporary import temporary
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import message
 

@@ -6,7 +6,7 @@ import msgspec
 
 from setup_llm_dev.components.ide import IdeSide
 from setup_llm_dev.components.pycharm import free_sdk_name
-from setup_llm_dev.components.pycharm_install import ide_home
+from setup_llm_dev.components.pycharm_install import ide_home, ide_settings
 from setup_llm_dev.documents.layout import Layout
 from setup_llm_dev.documents.lock import ArchiveIdeLock, Gap, IdeLock, InstalledIdeLock, Lock
 from setup_llm_dev.documents.machine import Machine
@@ -33,7 +33,7 @@ def ide_side(host: Host, ide: IdeLock | None, layout: Layout, machine: Machine, 
     wanted = free_sdk_name(python_version=python, workspace=layout.workspace)
     name, waits = wanted, None
     if ide is not None:
-        settings = places.settings / ide.settings_name
+        settings = ide_settings(ide, places.settings)
         home = layout.python_in(layout.venv)
         name = interpreter_name(host, settings, home=home, user_home=user_home, wanted=wanted)
         waits = why_not_yet(host, settings)

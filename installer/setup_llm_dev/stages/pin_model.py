@@ -9,8 +9,8 @@ from setup_llm_dev.documents.machine import Interpreter
 from setup_llm_dev.documents.pylock import LockedWheel
 from setup_llm_dev.documents.recipe import ModelWish
 from setup_llm_dev.errors import Corrupt, Unreachable
-from setup_llm_dev.host.files import temporary
 from setup_llm_dev.host.resolver import Uv
+from setup_llm_dev.host.temporary import temporary
 from setup_llm_dev.messages import message
 from setup_llm_dev.stages.hashes import complete
 from setup_llm_dev.stages.pin_hub import ModelFinder

@@ -5,7 +5,7 @@ from pathlib import PurePath
 
 from setup_llm_dev.documents.layout import Layout
 from setup_llm_dev.errors import SystemRefused
-from setup_llm_dev.host.files import drop_temporary
+from setup_llm_dev.host.temporary import drop_temporary
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.stages.generations import in_use
 from setup_llm_dev.steps.environment import read_marker

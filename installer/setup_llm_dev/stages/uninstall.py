@@ -13,10 +13,10 @@ from setup_llm_dev.documents.layout import Layout
 from setup_llm_dev.errors import Busy, Interrupted, SetupError
 from setup_llm_dev.host.configuration import Surroundings
 from setup_llm_dev.host.disk_errors import system_error
-from setup_llm_dev.host.files import drop_temporary
 from setup_llm_dev.host.resolver import Uv
 from setup_llm_dev.host.running_ide import running_from
 from setup_llm_dev.host.state import RunMemory, read_run
+from setup_llm_dev.host.temporary import drop_temporary
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 from setup_llm_dev.stages.ide_trees import kept_paths, our_paths, remove_ours

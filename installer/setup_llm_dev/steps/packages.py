@@ -14,7 +14,6 @@ from setup_llm_dev.documents.plan import Phase
 from setup_llm_dev.documents.pylock import LockedWheel
 from setup_llm_dev.errors import Corrupt, SetupError, Unreachable
 from setup_llm_dev.host.configuration import read_surroundings
-from setup_llm_dev.host.files import temporary
 from setup_llm_dev.host.installed import (
     Difference,
     InstalledFile,
@@ -24,6 +23,7 @@ from setup_llm_dev.host.installed import (
     read_records,
 )
 from setup_llm_dev.host.resolver import Uv
+from setup_llm_dev.host.temporary import temporary
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 from setup_llm_dev.steps import large_wheels
