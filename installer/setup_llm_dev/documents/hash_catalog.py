@@ -21,9 +21,9 @@ class HashCatalog(Row, frozen=True, kw_only=True, forbid_unknown_fields=True, di
     schema: int
     collected: date
     wheel: dict[str, str] = {}  # noqa: RUF012 - msgspec copies it
-    pytorch: dict[str, str] = {}  # noqa: RUF012
-    quoted: dict[str, str] = {}  # noqa: RUF012
-    index: dict[str, str] = {}  # noqa: RUF012
+    pytorch: dict[str, str] = {}  # noqa: RUF012 - msgspec copies it
+    quoted: dict[str, str] = {}  # noqa: RUF012 - msgspec copies it
+    index: dict[str, str] = {}  # noqa: RUF012 - msgspec copies it
 
     def of(self, file_name: str) -> frozenset[str]:
         """Every known sha256 of a file of this name; empty where there is none."""

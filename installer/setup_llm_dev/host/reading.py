@@ -46,7 +46,7 @@ class Reader(io.RawIOBase):
             raise Replaced("the bytes were replaced")
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def readinto(self, buffer: "bytearray | memoryview", /) -> int:  # type: ignore[override]
+    def readinto(self, buffer: "bytearray | memoryview", /) -> int:  # type: ignore[override]  # its stub says more
         """What is there already, at least one byte but at the end."""
         count = min(self._ready(), len(buffer))
         count = self._stream.readinto(memoryview(buffer)[:count]) or 0 if count else 0

@@ -174,7 +174,7 @@ class Job:
 
     def forget(self, numbers: set[int] | None = None) -> None:
         """Pieces of these sources (None: all) are missing again, and readers begin anew; raises OSError."""
-        assert self.partial is not None  # noqa: S101
+        assert self.partial is not None  # noqa: S101 - made before anything is asked
         for lease in self.pieces.leases():
             self.revoke(lease)
         if numbers is None:
@@ -222,7 +222,7 @@ class Job:
             self.fail(system_error(error, self.folder))
 
     def _checked(self) -> bool:
-        assert self.partial is not None  # noqa: S101
+        assert self.partial is not None  # noqa: S101 - made before anything is asked
         with self.partial.reader() as stream:
             hasher: Hasher | None = None
             with self.grown:
@@ -270,7 +270,7 @@ class Job:
         self.on_end()
 
     def _publish(self) -> None:
-        assert self.partial is not None and self.pieces.size is not None  # noqa: S101
+        assert self.partial is not None and self.pieces.size is not None  # noqa: S101 - known by now
         self.partial.flush()
         if not self._await_follower():
             return
