@@ -28,9 +28,9 @@ from packaging.version import Version
 from setup_llm_dev.documents.catalog import Catalog, ModelFacts, read_catalog
 from setup_llm_dev.errors import SetupError, Unreachable
 from setup_llm_dev.host.configuration import Surroundings, as_environment, read_surroundings
-from setup_llm_dev.host.hub import wanted
+from setup_llm_dev.host.hubs.hub import wanted
 from setup_llm_dev.host.resolver import Uv, find_uv
-from setup_llm_dev.host.simple_index import links
+from setup_llm_dev.host.web.simple_index import links
 from setup_llm_dev.host.world import Host, real_host, with_environment
 
 HUB = "https://huggingface.co"

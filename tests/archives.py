@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from setup_llm_dev.host.archive import Kind, Limits
-from setup_llm_dev.host.archive_rules import Rule
+from setup_llm_dev.host.archives.extract import Kind, Limits
+from setup_llm_dev.host.archives.rules import Rule
 
 POSIX, GNU = b"ustar\x0000", b"ustar  \x00"
 END = bytes(1024)

@@ -3,8 +3,8 @@
 import gzip
 from collections.abc import Iterable, Sequence
 
-from setup_llm_dev.host.archive import Limits
-from setup_llm_dev.host.archive_rules import Rule
+from setup_llm_dev.host.archives.extract import Limits
+from setup_llm_dev.host.archives.rules import Rule
 from tests.archives import (
     END,
     GNU,

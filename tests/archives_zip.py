@@ -5,8 +5,8 @@ import struct
 from collections.abc import Iterable
 from dataclasses import replace
 
-from setup_llm_dev.host.archive import Limits
-from setup_llm_dev.host.archive_rules import Rule
+from setup_llm_dev.host.archives.extract import Limits
+from setup_llm_dev.host.archives.rules import Rule
 from tests.archives import Case, Entry, file, tar_gz, zip_file
 
 _SECOND_NAME = struct.pack("<2HBL1s", 0x7075, 6, 1, 0, b"b")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from setup_llm_dev.host.archive import extract
-from setup_llm_dev.host.archive_rules import UnsafeArchive
+from setup_llm_dev.host.archives.extract import extract
+from setup_llm_dev.host.archives.rules import UnsafeArchive
 from tests.archives import Case, quick_folder
 from tests.archives_tar import tar_cases
 from tests.archives_zip import zip_cases

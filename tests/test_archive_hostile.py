@@ -17,10 +17,10 @@ from typing import BinaryIO, cast
 import pytest
 
 from setup_llm_dev.errors import Interrupted, SetupError, SystemRefused, Unreachable
-from setup_llm_dev.host.archive import Kind, drop_stale_staging, extract, extracting
-from setup_llm_dev.host.archive_ground import PathGround
-from setup_llm_dev.host.archive_rules import Limits, Rule, UnsafeArchive
-from setup_llm_dev.host.archive_unpack import Unpacking
+from setup_llm_dev.host.archives.extract import Kind, drop_stale_staging, extract, extracting
+from setup_llm_dev.host.archives.ground import PathGround
+from setup_llm_dev.host.archives.members import Unpacking
+from setup_llm_dev.host.archives.rules import Limits, Rule, UnsafeArchive
 from setup_llm_dev.host.cancel import Cancel
 from setup_llm_dev.messages import message
 from tests.archives import (
@@ -194,8 +194,8 @@ def test_a_million_empty_files(tmp_path: Path) -> None:
     program = (
         "import resource, sys\n"
         "from pathlib import Path\n"
-        "from setup_llm_dev.host.archive import extract\n"
-        "from setup_llm_dev.host.archive_rules import UnsafeArchive\n"
+        "from setup_llm_dev.host.archives.extract import extract\n"
+        "from setup_llm_dev.host.archives.rules import UnsafeArchive\n"
         "from tests.test_archive_hostile import numbered, pieces, zipped\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "try:\n"

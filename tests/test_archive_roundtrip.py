@@ -17,8 +17,8 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from setup_llm_dev.host.archive import Kind, extract
-from setup_llm_dev.host.archive_rules import UnsafeArchive
+from setup_llm_dev.host.archives.extract import Kind, extract
+from setup_llm_dev.host.archives.rules import UnsafeArchive
 from tests.archives import quick_folder
 from tests.test_archive import CASES, everything, tree_of
 

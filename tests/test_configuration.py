@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from setup_llm_dev.errors import UsageError
-from setup_llm_dev.host.carriers import Mirror
 from setup_llm_dev.host.configuration import (
     MIRRORS,
     Surroundings,
@@ -17,6 +16,7 @@ from setup_llm_dev.host.configuration import (
     with_credentials,
     without_credentials,
 )
+from setup_llm_dev.host.web.carriers import Mirror
 from tests.ground import CANARY, scratch_host
 
 Read = Callable[..., Surroundings]

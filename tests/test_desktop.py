@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from setup_llm_dev.host.desktop import has_display, open_in_ide
+from setup_llm_dev.host.ide.desktop import has_display, open_in_ide
 from setup_llm_dev.host.recorded import recorded_host
 from setup_llm_dev.host.world import Host, System
 from tests.golden import MACHINES

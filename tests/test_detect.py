@@ -14,7 +14,7 @@ from setup_llm_dev.documents.machine import Machine
 from setup_llm_dev.documents.product_info import read_product_info
 from setup_llm_dev.errors import Interrupted, Refused, SystemRefused
 from setup_llm_dev.host.cancel import Cancel
-from setup_llm_dev.host.ides import find_ides
+from setup_llm_dev.host.ide.installations import find_ides
 from setup_llm_dev.host.interpreters import ask_interpreter
 from setup_llm_dev.host.places import IdeFolder, Places
 from setup_llm_dev.host.recorded import recorded_host

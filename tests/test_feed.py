@@ -20,7 +20,7 @@ from setup_llm_dev.documents.ide_origins import Origins
 from setup_llm_dev.documents.ide_version import fits, read_version
 from setup_llm_dev.documents.manifests import manifests_folder
 from setup_llm_dev.errors import Corrupt, SetupError, Unreachable
-from setup_llm_dev.host.feed import checksum, releases
+from setup_llm_dev.host.ide.feed import checksum, releases
 from tests.ground import scratch_host
 from tests.upstream.acts import LOGIN_PAGE, Act, cut, gzipped, login_page, redirect, status
 from tests.upstream.jetbrains import JetBrains

@@ -11,9 +11,9 @@ import pytest
 
 from setup_llm_dev.errors import Interrupted, Unreachable
 from setup_llm_dev.host.cancel import Cancel
-from setup_llm_dev.host.cutting import cut_by
 from setup_llm_dev.host.fetch import Fetcher
 from setup_llm_dev.host.files import Files
+from setup_llm_dev.host.web.cutting import cut_by
 from tests.ground import CANARY, with_password
 from tests.upstream.acts import Act, cut, gzipped, late, redirect, stall, status, wrong_length
 from tests.upstream.server import Upstream, files

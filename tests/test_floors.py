@@ -25,6 +25,13 @@ FLOORS = {
     "cli": 7,
     "__main__": 8,
 }
+ROOMS = {  # of the host's rooms, whose doors each may open; all may use what lies beside the rooms
+    "archives": (),
+    "web": (),
+    "ide": (),
+    "transfer": ("web",),
+    "hubs": ("web", "transfer"),
+}
 ALONE = ("smoke", "starter")  # they run in the user's environment, where nothing of ours is
 LISTS = {"registry", "__init__", "commands"}  # modules that name the leaves of their folder
 LISTED_BY = {"cli": {"main", "completion", "parser"}}  # the frame of the command line works on that list
@@ -92,6 +99,18 @@ def test_imports_go_downwards_or_to_the_same_folder() -> None:
     assert wrong == []
 
 
+def test_a_room_of_the_host_opens_only_its_own_doors() -> None:
+    rooms = {path.parent.name for path in PACKAGE.joinpath("host").glob("*/__init__.py")}
+    assert rooms == set(ROOMS)
+    wrong = []
+    for path in modules("host"):
+        name = name_of(path)
+        if len(name) > 2:
+            foreign = {target[1] for target, _ in ours(path) if target[:1] == ("host",)} & rooms - {name[1]}
+            wrong += [f"{'/'.join(name)} imports {room}" for room in foreign if room not in ROOMS[name[1]]]
+    assert wrong == []
+
+
 def test_a_leaf_never_imports_what_lists_its_folder() -> None:
     wrong = []
     for path in modules():
@@ -140,7 +159,7 @@ def test_only_the_front_looks_at_the_environment_and_prints() -> None:
     wrong = []
     for path in modules():
         name = name_of(path)
-        if name[0] in ("cli", "__main__", *ALONE) or name[:2] in (("host", "world"), ("host", "hub_child")):
+        if name[0] in ("cli", "__main__", *ALONE) or name in (("host", "world"), ("host", "hubs", "child")):
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("print", "input"):

@@ -11,13 +11,13 @@ import pytest
 from setup_llm_dev.documents.lock import ModelFile
 from setup_llm_dev.documents.transfer import Wanted
 from setup_llm_dev.errors import Interrupted
-from setup_llm_dev.host.adoption import present_size
 from setup_llm_dev.host.cancel import Cancel
 from setup_llm_dev.host.files import Files
 from setup_llm_dev.host.hashing import git_sha1_of, sha256_of
 from setup_llm_dev.host.installed import compare, measured
 from setup_llm_dev.host.installed_tree import compare_tree, measure_tree
-from setup_llm_dev.host.store import Store
+from setup_llm_dev.host.transfer.adoption import present_size
+from setup_llm_dev.host.transfer.store import Store
 from setup_llm_dev.host.world import real_host
 from setup_llm_dev.steps.model_files import check_files
 from tests.transfers import MIB, body_of, sha256

@@ -15,9 +15,9 @@ from setup_llm_dev.documents.feed import fitting
 from setup_llm_dev.documents.ide_download import download
 from setup_llm_dev.documents.lock import HubModelLock, ModelFile
 from setup_llm_dev.errors import Corrupt, SetupError, Unreachable
-from setup_llm_dev.host.feed import releases
-from setup_llm_dev.host.hub import Hub
-from setup_llm_dev.host.modelscope import ModelScope
+from setup_llm_dev.host.hubs.hub import Hub
+from setup_llm_dev.host.hubs.modelscope import ModelScope
+from setup_llm_dev.host.ide.feed import releases
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.stages.pylock import read_pylock
 from setup_llm_dev.steps.model import FetchHubModel

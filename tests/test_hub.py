@@ -15,7 +15,7 @@ import pytest
 from setup_llm_dev.documents.lock import HubModelLock, ModelFile
 from setup_llm_dev.documents.lock_values import wanted
 from setup_llm_dev.errors import Corrupt, Refused, SetupError, SystemRefused, Unreachable
-from setup_llm_dev.host.hub import Hub as HubClient
+from setup_llm_dev.host.hubs.hub import Hub as HubClient
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.steps.model import FetchHubModel
 from setup_llm_dev.steps.step import Satisfied, Unsatisfied, silent
@@ -241,7 +241,7 @@ def test_the_client_of_huggingface_hub_has_the_certificates_of_the_system(
 ) -> None:
     """Its default ones depend on its release: certifi's once, those of OpenSSL's folders now."""
     code = (
-        "from setup_llm_dev.host.hub_child import use_system_certificates\n"
+        "from setup_llm_dev.host.hubs.child import use_system_certificates\n"
         "use_system_certificates()\n"
         "from huggingface_hub.utils import get_session\n"
         "print(type(get_session()._transport._pool._ssl_context).__module__)\n"

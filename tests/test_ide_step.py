@@ -25,9 +25,9 @@ from setup_llm_dev.documents.lock import ArchiveIdeLock
 from setup_llm_dev.documents.machine import Machine
 from setup_llm_dev.documents.transfer import Limits
 from setup_llm_dev.errors import Busy, Corrupt, Refused, SetupError, Unreachable
-from setup_llm_dev.host.archive import extracting
+from setup_llm_dev.host.archives.extract import extracting
 from setup_llm_dev.host.fetch import Fetcher
-from setup_llm_dev.host.store import Store
+from setup_llm_dev.host.transfer.store import Store
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message
 from setup_llm_dev.stages.execute import execute

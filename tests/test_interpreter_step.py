@@ -17,8 +17,8 @@ import pytest
 from setup_llm_dev.documents.jdk_table import entries
 from setup_llm_dev.errors import Busy, Refused, SystemRefused
 from setup_llm_dev.host.files import Files
-from setup_llm_dev.host.ide_table import interpreter_name, why_not_yet
-from setup_llm_dev.host.java_home import java_user_home
+from setup_llm_dev.host.ide.java_home import java_user_home
+from setup_llm_dev.host.ide.table import interpreter_name, why_not_yet
 from setup_llm_dev.host.user_files import KEPT_BACKUPS, keep_backup
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.steps.interpreter import ConfigureInterpreter

@@ -34,8 +34,8 @@ from setup_llm_dev.documents.recipe import digest
 from setup_llm_dev.documents.transfer import Source, Wanted
 from setup_llm_dev.errors import Corrupt, UsageError
 from setup_llm_dev.host.files import Files
-from setup_llm_dev.host.hub_cache import HubCache
-from setup_llm_dev.host.store import Store
+from setup_llm_dev.host.hubs.cache import HubCache
+from setup_llm_dev.host.transfer.store import Store
 from setup_llm_dev.messages import message
 from setup_llm_dev.stages.options import Options
 from setup_llm_dev.stages.stored_lock import read_lock, stored_lock

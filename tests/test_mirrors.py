@@ -11,8 +11,8 @@ from setup_llm_dev.documents.manifests import manifests_folder
 from setup_llm_dev.documents.mirror_catalog import KindRow, MirrorCatalog, MirrorRow, read_mirrors
 from setup_llm_dev.documents.recipe import ModelWish
 from setup_llm_dev.errors import UsageError
-from setup_llm_dev.host.carriers import KINDS, Mirror
 from setup_llm_dev.host.configuration import MIRRORS, Surroundings
+from setup_llm_dev.host.web.carriers import KINDS, Mirror
 from setup_llm_dev.messages import Message
 from setup_llm_dev.stages.mirrors import choose_mirrors, kinds_of_run, next_index
 from tests.ground import build_of, choices_of, scratch_host, small_recipe

@@ -12,8 +12,8 @@ from setup_llm_dev.documents.codec import from_stored, to_stored
 from setup_llm_dev.documents.lock import ModelScopeModelLock
 from setup_llm_dev.documents.recipe_values import RULES
 from setup_llm_dev.errors import Refused, SetupError, Unreachable
-from setup_llm_dev.host.modelscope import ModelScope as Client
-from setup_llm_dev.host.modelscope import sources_elsewhere, wanted_files
+from setup_llm_dev.host.hubs.modelscope import ModelScope as Client
+from setup_llm_dev.host.hubs.modelscope import sources_elsewhere, wanted_files
 from tests.ground import scratch_host
 from tests.upstream.acts import login_page, status
 from tests.upstream.exchange import Response

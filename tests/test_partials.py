@@ -8,9 +8,9 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from setup_llm_dev.host.owners import is_gone, read_owner, this_process
-from setup_llm_dev.host.partials import drop_orphans, read_kept
-from setup_llm_dev.host.pieces import PIECE, Claim, Lease, Pieces
+from setup_llm_dev.host.transfer.owners import is_gone, read_owner, this_process
+from setup_llm_dev.host.transfer.partials import drop_orphans, read_kept
+from setup_llm_dev.host.transfer.pieces import PIECE, Claim, Lease, Pieces
 
 
 @settings(max_examples=150, deadline=None)

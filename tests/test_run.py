@@ -185,7 +185,7 @@ def test_a_secret_on_standard_input_is_in_no_command_line_and_no_environment(pro
 
 def test_only_the_host_reads_the_environment_of_this_process() -> None:
     """Below `cli` everything gets the user's environment as a value; the child that asks the hub has its own."""
-    allowed = {"host/world.py", "host/hub_child.py"}
+    allowed = {"host/world.py", "host/hubs/child.py"}
     package = SOURCE / "setup_llm_dev"
     readers = {
         path.relative_to(package).as_posix()

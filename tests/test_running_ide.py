@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import pytest
 
+from setup_llm_dev.host.ide.running import running_from, running_ide
 from setup_llm_dev.host.recorded import recorded_host
-from setup_llm_dev.host.running_ide import running_from, running_ide
 from setup_llm_dev.host.world import Host
 from tests.golden import MACHINES
 from tests.ground import scratch_host

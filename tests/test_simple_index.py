@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from setup_llm_dev.errors import Unreachable
-from setup_llm_dev.host.simple_index import Link, links, local_folder, offered
+from setup_llm_dev.host.web.simple_index import Link, links, local_folder, offered
 from setup_llm_dev.host.world import Host
 from tests.ground import TAG, scratch_host
 from tests.upstream.acts import login_page, status

@@ -11,8 +11,8 @@ from setup_llm_dev.documents.transfer import Source, Wanted
 from setup_llm_dev.host.cancel import Cancel
 from setup_llm_dev.host.fetch import Fetcher
 from setup_llm_dev.host.files import Files
-from setup_llm_dev.host.owners import this_process
-from setup_llm_dev.host.store import Store
+from setup_llm_dev.host.transfer.owners import this_process
+from setup_llm_dev.host.transfer.store import Store
 from tests.transfers import SHORT, body_of, serving, sha256
 
 BODY = body_of(500_000, seed=8)

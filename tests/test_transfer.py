@@ -16,7 +16,7 @@ from setup_llm_dev.errors import Corrupt, Interrupted, SystemRefused, Unreachabl
 from setup_llm_dev.host.cancel import Cancel
 from setup_llm_dev.host.fetch import Fetcher
 from setup_llm_dev.host.files import Files
-from setup_llm_dev.host.partials import Partial
+from setup_llm_dev.host.transfer.partials import Partial
 from tests.transfers import MIB, PATIENT, SHORT, Place, body_of, serving, sha256
 from tests.upstream import acts
 from tests.upstream.acts import Act

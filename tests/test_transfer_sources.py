@@ -11,8 +11,8 @@ import pytest
 
 from setup_llm_dev.documents.transfer import Source
 from setup_llm_dev.errors import Corrupt, SetupError, Unreachable
-from setup_llm_dev.host.answer_headers import retry_after, strong_validator
-from setup_llm_dev.host.redirects import next_address
+from setup_llm_dev.host.web.answer_headers import retry_after, strong_validator
+from setup_llm_dev.host.web.redirects import next_address
 from tests.ground import CANARY, with_password
 from tests.transfers import MIB, SHORT, Place, body_of, serving
 from tests.upstream import acts
@@ -208,7 +208,7 @@ def test_n15_what_does_not_is_not(server: Upstream, place: Place, code: int) -> 
 
 def test_n16_a_ring_of_redirects_ends_after_ten(server: Upstream, place: Place) -> None:
     server.fault("/s", acts.redirect("/s"), times=None)
-    with pytest.raises(Unreachable, match="sends us on and on"):
+    with pytest.raises(Unreachable, match="redirects without end"):
         place.fetch(SMALL, f"{server.url}/s")
     assert len(server.log) == 10
 

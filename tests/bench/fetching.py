@@ -11,8 +11,8 @@ from pathlib import Path
 
 from setup_llm_dev.documents.lock import ArchiveIdeLock
 from setup_llm_dev.documents.transfer import Source, Wanted
-from setup_llm_dev.host.archive import extracting
-from setup_llm_dev.host.hub import Hub
+from setup_llm_dev.host.archives.extract import extracting
+from setup_llm_dev.host.hubs.hub import Hub
 from setup_llm_dev.steps.ide import Follower, InstallIde
 from setup_llm_dev.steps.step import silent
 from tests.ground import layout_in, scratch_host

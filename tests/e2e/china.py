@@ -13,8 +13,8 @@ from pathlib import Path
 
 from setup_llm_dev.documents.manifests import manifests_folder
 from setup_llm_dev.documents.mirror_catalog import read_mirrors
-from setup_llm_dev.host.carriers import Kind
 from setup_llm_dev.host.configuration import Surroundings
+from setup_llm_dev.host.web.carriers import Kind
 from setup_llm_dev.host.world import real_host
 from setup_llm_dev.messages import Message
 from setup_llm_dev.stages.mirrors import choose_mirrors

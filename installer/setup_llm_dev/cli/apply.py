@@ -69,7 +69,7 @@ def _run(session: "Session", began: float, *, ask: bool) -> int:
 def _offer_to_open(session: "Session", prepared: "Prepared") -> None:
     """With a display, somebody to ask, and a PyCharm that knows the project's interpreter."""
     from setup_llm_dev.cli.ask import wants
-    from setup_llm_dev.host.desktop import has_display, open_in_ide
+    from setup_llm_dev.host.ide.desktop import has_display, open_in_ide
     from setup_llm_dev.stages.ide import launcher_of
 
     launcher = launcher_of(session.host, prepared.plan, prepared.machine)

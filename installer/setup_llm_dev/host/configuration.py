@@ -14,8 +14,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from setup_llm_dev.documents.recipe_values import nearest, shown
 from setup_llm_dev.errors import UsageError
-from setup_llm_dev.host.carriers import HUB, KINDS, Kind, Mirror, carriers
 from setup_llm_dev.host.pip_settings import PIP_KEYS, pip_settings
+from setup_llm_dev.host.web.carriers import HUB, KINDS, Kind, Mirror, carriers
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 

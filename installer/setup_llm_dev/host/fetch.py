@@ -11,14 +11,14 @@ import requests
 
 from setup_llm_dev.documents.transfer import DownloadFacts, Limits, Wanted
 from setup_llm_dev.errors import Unreachable
-from setup_llm_dev.host.answers import Asker
 from setup_llm_dev.host.cancel import Cancel
 from setup_llm_dev.host.configuration import without_credentials
-from setup_llm_dev.host.cutting import cut_by
 from setup_llm_dev.host.files import Files
-from setup_llm_dev.host.http_session import Session, SessionByHand, hint_for, in_words, refused_by, untrusted
-from setup_llm_dev.host.transfer import Progress, Transfer
-from setup_llm_dev.host.transfer_job import Follow, Job
+from setup_llm_dev.host.transfer.engine import Progress, Transfer
+from setup_llm_dev.host.transfer.job import Follow, Job
+from setup_llm_dev.host.web.answers import Asker
+from setup_llm_dev.host.web.cutting import cut_by
+from setup_llm_dev.host.web.http_session import Session, SessionByHand, hint_for, in_words, refused_by, untrusted
 from setup_llm_dev.messages import message
 
 __all__ = ["Answer", "Fetcher", "hint_for", "in_words", "untrusted"]

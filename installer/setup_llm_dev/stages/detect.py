@@ -7,7 +7,7 @@ import msgspec
 
 from setup_llm_dev.accelerators.registry import VENDORS
 from setup_llm_dev.documents.machine import Finding, Machine
-from setup_llm_dev.host.ides import find_ides
+from setup_llm_dev.host.ide.installations import find_ides
 from setup_llm_dev.host.interpreters import find_interpreters
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import message

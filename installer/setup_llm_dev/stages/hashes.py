@@ -11,7 +11,7 @@ import tomli_w
 from setup_llm_dev.documents.recipe_values import TORCH_FAMILY
 from setup_llm_dev.errors import Unreachable
 from setup_llm_dev.host.configuration import Surroundings, with_credentials
-from setup_llm_dev.host.simple_index import Link, links, local_folder
+from setup_llm_dev.host.web.simple_index import Link, links, local_folder
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.stages.project import TorchSource
 

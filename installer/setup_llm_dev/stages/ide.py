@@ -10,9 +10,9 @@ from setup_llm_dev.components.pycharm_install import ide_home, ide_settings
 from setup_llm_dev.documents.layout import Layout
 from setup_llm_dev.documents.lock import ArchiveIdeLock, Gap, IdeLock, InstalledIdeLock, Lock
 from setup_llm_dev.documents.machine import Machine
-from setup_llm_dev.host.ide_table import interpreter_name, why_not_yet
-from setup_llm_dev.host.ides import installed_ide
-from setup_llm_dev.host.java_home import java_user_home
+from setup_llm_dev.host.ide.installations import installed_ide
+from setup_llm_dev.host.ide.java_home import java_user_home
+from setup_llm_dev.host.ide.table import interpreter_name, why_not_yet
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message
 from setup_llm_dev.platforms.registry import platform_of

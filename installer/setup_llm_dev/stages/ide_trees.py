@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePath
 
 from setup_llm_dev.errors import Busy
-from setup_llm_dev.host.running_ide import running_from
+from setup_llm_dev.host.ide.running import running_from
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 from setup_llm_dev.steps.ide_tree import UnpackedIde, read_facts, take_away, updated_itself, users_part

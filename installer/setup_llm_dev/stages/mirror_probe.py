@@ -7,11 +7,11 @@ from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
 
 from setup_llm_dev.documents.mirror_catalog import KindRow, MirrorRow
-from setup_llm_dev.host.carriers import Kind
 from setup_llm_dev.host.configuration import Surroundings
-from setup_llm_dev.host.peek import Peek, peek
 from setup_llm_dev.host.resolver import Uv, find_uv
 from setup_llm_dev.host.temporary import temporary
+from setup_llm_dev.host.web.carriers import Kind
+from setup_llm_dev.host.web.peek import Peek, peek
 from setup_llm_dev.host.world import Host
 
 _PAGE = 1 << 18  # enough of a page of an index to meet a file; whole ones have megabytes

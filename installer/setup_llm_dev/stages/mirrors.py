@@ -7,9 +7,9 @@ from functools import partial
 from setup_llm_dev.documents.choices import Choices
 from setup_llm_dev.documents.mirror_catalog import MirrorCatalog, MirrorRow
 from setup_llm_dev.documents.recipe import Recipe
-from setup_llm_dev.host.carriers import KINDS, Kind, Mirror
 from setup_llm_dev.host.configuration import Surroundings
-from setup_llm_dev.host.peek import all_at_once
+from setup_llm_dev.host.web.carriers import KINDS, Kind, Mirror
+from setup_llm_dev.host.web.peek import all_at_once
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 from setup_llm_dev.stages.mirror_probe import mirror_answers, official_answers

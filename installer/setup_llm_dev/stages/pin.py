@@ -17,8 +17,8 @@ from setup_llm_dev.documents.machine import Interpreter
 from setup_llm_dev.errors import Corrupt, Refused, Unreachable
 from setup_llm_dev.host.configuration import Surroundings, without_credentials
 from setup_llm_dev.host.resolver import Unsatisfiable, Uv
-from setup_llm_dev.host.simple_index import Wheel, links, offered
 from setup_llm_dev.host.temporary import temporary
+from setup_llm_dev.host.web.simple_index import Wheel, links, offered
 from setup_llm_dev.messages import Message, message
 from setup_llm_dev.stages.family import refuse_strays
 from setup_llm_dev.stages.hashes import complete

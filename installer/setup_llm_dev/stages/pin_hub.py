@@ -10,10 +10,10 @@ from setup_llm_dev.documents.catalog import ModelFacts
 from setup_llm_dev.documents.lock import HubModelLock, ModelScopeModelLock
 from setup_llm_dev.documents.recipe import ModelWish
 from setup_llm_dev.errors import SetupError, Unreachable
-from setup_llm_dev.host.carriers import HUB
 from setup_llm_dev.host.configuration import Surroundings
-from setup_llm_dev.host.hub import Hub
-from setup_llm_dev.host.modelscope import DEFAULT_ENDPOINT, ModelScope
+from setup_llm_dev.host.hubs.hub import Hub
+from setup_llm_dev.host.hubs.modelscope import DEFAULT_ENDPOINT, ModelScope
+from setup_llm_dev.host.web.carriers import HUB
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 from setup_llm_dev.stages.vouch import catalogue_model, same_bytes, unverified, vouched_model

@@ -92,7 +92,7 @@ def _nobody_vouches(path: Path, found: str) -> UsageError:
 
 def _product(request: Request, path: Path) -> ProductInfo:
     """What the archive says it is, once that is a PyCharm for this machine of a version that the recipe means."""
-    from setup_llm_dev.host.archive_peek import peek  # here, since few give an archive
+    from setup_llm_dev.host.archives.peek import peek  # here, since few give an archive
 
     try:
         told = peek(path, FILE, request.host.cancel)

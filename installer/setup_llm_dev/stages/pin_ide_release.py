@@ -11,7 +11,7 @@ from setup_llm_dev.documents.ide_version import LATEST
 from setup_llm_dev.documents.lock import ArchiveIdeLock
 from setup_llm_dev.errors import Corrupt, Refused, Unreachable
 from setup_llm_dev.host.configuration import without_credentials
-from setup_llm_dev.host.feed import checksum, releases
+from setup_llm_dev.host.ide.feed import checksum, releases
 from setup_llm_dev.messages import message
 from setup_llm_dev.stages.request import Request
 

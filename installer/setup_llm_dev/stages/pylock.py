@@ -6,7 +6,7 @@ from pathlib import Path
 
 from setup_llm_dev.documents.pylock import LockedWheel, locked_wheels
 from setup_llm_dev.errors import Corrupt, UsageError
-from setup_llm_dev.host.simple_index import local_folder
+from setup_llm_dev.host.web.simple_index import local_folder
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import message
 

@@ -7,9 +7,9 @@ from setup_llm_dev.documents.layout import Layout
 from setup_llm_dev.documents.lock import ArchiveIdeLock, HubModelLock, ModelFile, ModelLock, ModelScopeModelLock
 from setup_llm_dev.errors import SystemRefused
 from setup_llm_dev.host.configuration import Surroundings
-from setup_llm_dev.host.hub_cache import HubCache
+from setup_llm_dev.host.hubs.cache import HubCache
 from setup_llm_dev.host.resolver import Uv
-from setup_llm_dev.host.store import Store
+from setup_llm_dev.host.transfer.store import Store
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import message
 from setup_llm_dev.stages.compose import Plan

@@ -9,8 +9,8 @@ from setup_llm_dev.documents.lock import ArchiveIdeLock, HubModelLock, ModelLock
 from setup_llm_dev.documents.manifests import manifests_folder
 from setup_llm_dev.documents.mirror_catalog import read_mirrors
 from setup_llm_dev.documents.recipe import Recipe
-from setup_llm_dev.host.carriers import Kind
 from setup_llm_dev.host.configuration import read_surroundings
+from setup_llm_dev.host.web.carriers import Kind
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message
 from setup_llm_dev.stages.compose import Plan

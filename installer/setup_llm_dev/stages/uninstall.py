@@ -13,8 +13,8 @@ from setup_llm_dev.documents.layout import Layout
 from setup_llm_dev.errors import Busy, Interrupted, SetupError
 from setup_llm_dev.host.configuration import Surroundings
 from setup_llm_dev.host.disk_errors import system_error
+from setup_llm_dev.host.ide.running import running_from
 from setup_llm_dev.host.resolver import Uv
-from setup_llm_dev.host.running_ide import running_from
 from setup_llm_dev.host.state import RunMemory, read_run
 from setup_llm_dev.host.temporary import drop_temporary
 from setup_llm_dev.host.world import Host

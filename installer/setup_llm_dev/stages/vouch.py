@@ -22,10 +22,10 @@ from setup_llm_dev.documents.hash_catalog import HashCatalog
 from setup_llm_dev.documents.lock import HubModelLock, ModelFile, ModelScopeModelLock
 from setup_llm_dev.documents.recipe_values import TORCH_FAMILY
 from setup_llm_dev.errors import Corrupt, Unreachable
-from setup_llm_dev.host.carriers import Kind
 from setup_llm_dev.host.configuration import Surroundings
 from setup_llm_dev.host.resolver import Unsatisfiable
-from setup_llm_dev.host.simple_index import links, local_folder
+from setup_llm_dev.host.web.carriers import Kind
+from setup_llm_dev.host.web.simple_index import links, local_folder
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 from setup_llm_dev.stages.project import TorchSource

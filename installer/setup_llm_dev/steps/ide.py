@@ -14,11 +14,11 @@ from setup_llm_dev.documents.machine import Os
 from setup_llm_dev.documents.plan import Phase
 from setup_llm_dev.documents.transfer import Source, Wanted
 from setup_llm_dev.errors import Busy, Corrupt, Refused
-from setup_llm_dev.host.archive_staging import drop_stale_staging
+from setup_llm_dev.host.archives.staging import drop_stale_staging
 from setup_llm_dev.host.configuration import read_surroundings
+from setup_llm_dev.host.ide.running import running_from
 from setup_llm_dev.host.installed_tree import InstalledTree, measure_tree
-from setup_llm_dev.host.running_ide import running_from
-from setup_llm_dev.host.store import Store
+from setup_llm_dev.host.transfer.store import Store
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 from setup_llm_dev.steps.ide_tree import (
@@ -33,7 +33,7 @@ from setup_llm_dev.steps.ide_tree import (
 from setup_llm_dev.steps.step import Progress, Satisfied, Unsatisfied
 
 if TYPE_CHECKING:
-    from setup_llm_dev.host.archive import Staging
+    from setup_llm_dev.host.archives.extract import Staging
 
 _MIB = 1 << 20
 _SHOWN = 5
@@ -104,7 +104,7 @@ class InstallIde:
             )
 
     def apply(self, host: Host, progress: Progress) -> Receipt:
-        from setup_llm_dev.host.archive import extracting  # here, since most runs unpack nothing
+        from setup_llm_dev.host.archives.extract import extracting  # here, since most runs unpack nothing
 
         self.refuse_foreign(host)
         self._refuse_running(host)

@@ -11,10 +11,10 @@ from setup_llm_dev.documents.lock import ArchiveIdeLock
 from setup_llm_dev.documents.machine import Os
 from setup_llm_dev.documents.product_info import FILE, FOLDERS, ProductInfo, read_product_info
 from setup_llm_dev.errors import Corrupt
-from setup_llm_dev.host.archive_staging import drop_stale_staging
+from setup_llm_dev.host.archives.staging import drop_stale_staging
 from setup_llm_dev.host.installed import Difference
 from setup_llm_dev.host.installed_tree import InstalledTree, added_to_tree, compare_tree
-from setup_llm_dev.host.store import Store
+from setup_llm_dev.host.transfer.store import Store
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 

@@ -23,8 +23,8 @@ from setup_llm_dev.documents.journal import Receipt
 from setup_llm_dev.documents.plan import Phase
 from setup_llm_dev.documents.xml_text import Unreadable, splice
 from setup_llm_dev.errors import Busy, Refused
-from setup_llm_dev.host.ide_table import leads_to, look_at_table, table_of
-from setup_llm_dev.host.running_ide import running_ide
+from setup_llm_dev.host.ide.running import running_ide
+from setup_llm_dev.host.ide.table import leads_to, look_at_table, table_of
 from setup_llm_dev.host.user_files import Untouchable, drop_staged, edit_file, remove_unchanged
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message

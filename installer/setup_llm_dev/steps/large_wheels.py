@@ -14,7 +14,7 @@ from setup_llm_dev.documents.pylock import LockedWheel, locked_wheels
 from setup_llm_dev.documents.transfer import Source, Wanted
 from setup_llm_dev.errors import UsageError
 from setup_llm_dev.host.configuration import Surroundings, with_credentials
-from setup_llm_dev.host.store import Store
+from setup_llm_dev.host.transfer.store import Store
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import message
 from setup_llm_dev.steps.step import Progress

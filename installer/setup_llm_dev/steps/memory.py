@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from setup_llm_dev.documents.journal import Receipt
 from setup_llm_dev.documents.plan import Phase
 from setup_llm_dev.documents.vmoptions import decides_heap, heap_options
-from setup_llm_dev.host.ide_table import why_not_yet
+from setup_llm_dev.host.ide.table import why_not_yet
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 from setup_llm_dev.steps.preview import FileChange

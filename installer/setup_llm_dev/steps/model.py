@@ -13,14 +13,14 @@ from setup_llm_dev.documents.lock_values import wanted
 from setup_llm_dev.documents.plan import Phase
 from setup_llm_dev.documents.transfer import Source
 from setup_llm_dev.errors import Corrupt, Refused
-from setup_llm_dev.host.carriers import HUB
 from setup_llm_dev.host.configuration import Surroundings, read_surroundings
 from setup_llm_dev.host.files import Files
-from setup_llm_dev.host.hub import Hub, file_url
-from setup_llm_dev.host.hub_cache import HubCache
+from setup_llm_dev.host.hubs.cache import HubCache
+from setup_llm_dev.host.hubs.hub import Hub, file_url
+from setup_llm_dev.host.hubs.modelscope import sources_elsewhere
 from setup_llm_dev.host.installed import read_records
-from setup_llm_dev.host.modelscope import sources_elsewhere
 from setup_llm_dev.host.resolver import Uv
+from setup_llm_dev.host.web.carriers import HUB
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 from setup_llm_dev.steps.model_files import check_files, measure, right, stats

@@ -10,7 +10,7 @@ from setup_llm_dev.documents.journal import Receipt
 from setup_llm_dev.documents.lock import ModelScopeModelLock
 from setup_llm_dev.documents.plan import Phase
 from setup_llm_dev.host.configuration import read_surroundings
-from setup_llm_dev.host.modelscope import wanted_files
+from setup_llm_dev.host.hubs.modelscope import wanted_files
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 from setup_llm_dev.steps.model import MANIFEST

@@ -23,8 +23,8 @@ from setup_llm_dev.documents.lock_values import wanted
 from setup_llm_dev.documents.transfer import Source, Wanted
 from setup_llm_dev.errors import Refused, SetupError, Unreachable
 from setup_llm_dev.host.configuration import without_credentials
-from setup_llm_dev.host.hub_cache import HubCache
-from setup_llm_dev.host.hub_errors import hub_error, kind_of_status
+from setup_llm_dev.host.hubs.cache import HubCache
+from setup_llm_dev.host.hubs.refusals import hub_error, kind_of_status
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 
@@ -134,7 +134,7 @@ class Hub:
 
         secret = {"endpoint": self.endpoint, "cache": str(self.cache), "token": self._token()}
         done = self.host.programs.run(
-            (sys.executable, "-I", "-m", "setup_llm_dev.host.hub_child"),
+            (sys.executable, "-I", "-m", "setup_llm_dev.host.hubs.child"),
             environment=self._environment(),
             timeout=_RESOLVE_SECONDS,
             stdin=json.dumps(job | secret).encode(),

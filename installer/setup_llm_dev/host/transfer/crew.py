@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from setup_llm_dev.documents.transfer import Limits
-from setup_llm_dev.host.answers import Asker, Body, Cut, Expired, Failed, NoRanges, Span
-from setup_llm_dev.host.budget import Budget
 from setup_llm_dev.host.cancel import Cancel
 from setup_llm_dev.host.disk_errors import system_error
-from setup_llm_dev.host.pieces import PIECE, Claim, Lease, crc32
-from setup_llm_dev.host.sockets import Wire
-from setup_llm_dev.host.transfer_job import Job
-from setup_llm_dev.host.transfer_routes import Route, shown
-from setup_llm_dev.host.transfer_words import cut_off, endless, too_short
+from setup_llm_dev.host.transfer.budget import Budget
+from setup_llm_dev.host.transfer.job import Job
+from setup_llm_dev.host.transfer.pieces import PIECE, Claim, Lease, crc32
+from setup_llm_dev.host.transfer.routes import Route, shown
+from setup_llm_dev.host.transfer.words import cut_off, endless, too_short
+from setup_llm_dev.host.web.answers import Asker, Body, Cut, Expired, Failed, NoRanges, Span
+from setup_llm_dev.host.web.sockets import Wire
 
 _FIRST_STEP, _LEAST_STEP = 64 << 10, 16 << 10
 _LEAST_STAKE = 1 << 10

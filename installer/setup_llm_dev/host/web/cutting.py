@@ -6,7 +6,7 @@ from concurrent.futures import Future, wait
 from typing import TypeVar
 
 from setup_llm_dev.host.cancel import Cancel
-from setup_llm_dev.host.sockets import Wire, using
+from setup_llm_dev.host.web.sockets import Wire, using
 
 T = TypeVar("T")
 _LOOK_SECONDS = 0.1

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from setup_llm_dev.documents.product_info import FILE, read_product_info
 from setup_llm_dev.errors import SetupError
-from setup_llm_dev.host.java_home import java_user_home
+from setup_llm_dev.host.ide.java_home import java_user_home
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 

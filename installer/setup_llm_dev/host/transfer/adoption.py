@@ -8,8 +8,8 @@ from setup_llm_dev.documents.transfer import Wanted
 from setup_llm_dev.host.cancel import Cancel
 from setup_llm_dev.host.files import Files
 from setup_llm_dev.host.hashing import Hasher
-from setup_llm_dev.host.partials import Kept, Orphan, Partial, orphans
-from setup_llm_dev.host.pieces import PIECE, Claim
+from setup_llm_dev.host.transfer.partials import Kept, Orphan, Partial, orphans
+from setup_llm_dev.host.transfer.pieces import PIECE, Claim
 
 
 @dataclass(frozen=True, slots=True)

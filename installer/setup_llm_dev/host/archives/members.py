@@ -5,9 +5,9 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from setup_llm_dev.host.archive_ground import Ground, ground
-from setup_llm_dev.host.archive_rules import Limits, Rule, UnsafeArchive
-from setup_llm_dev.host.archive_tree import Tree
+from setup_llm_dev.host.archives.ground import Ground, ground
+from setup_llm_dev.host.archives.rules import Limits, Rule, UnsafeArchive
+from setup_llm_dev.host.archives.tree import Tree
 
 _UTIME_TAKES_DESCRIPTORS = os.utime in os.supports_fd
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
-from setup_llm_dev.host.archive_gzip import Gunzip
-from setup_llm_dev.host.archive_rules import USUAL_LIMITS, Limits, Rule, UnsafeArchive
-from setup_llm_dev.host.archive_tar import Inflow, read_tar
+from setup_llm_dev.host.archives.gzip_stream import Gunzip
+from setup_llm_dev.host.archives.rules import USUAL_LIMITS, Limits, Rule, UnsafeArchive
+from setup_llm_dev.host.archives.tar import Inflow, read_tar
 from setup_llm_dev.host.cancel import Cancel
 
 _READ = 1 << 18

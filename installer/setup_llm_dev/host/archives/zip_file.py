@@ -6,11 +6,11 @@ import struct
 from collections.abc import Callable
 from typing import BinaryIO
 
-from setup_llm_dev.host.archive_gzip import crc32, inflater
-from setup_llm_dev.host.archive_rules import Limits, Rule, UnsafeArchive, decoded
-from setup_llm_dev.host.archive_tar import is_header
-from setup_llm_dev.host.archive_unpack import Unpacking
-from setup_llm_dev.host.archive_zip_directory import (
+from setup_llm_dev.host.archives.gzip_stream import crc32, inflater
+from setup_llm_dev.host.archives.members import Unpacking
+from setup_llm_dev.host.archives.rules import Limits, Rule, UnsafeArchive, decoded
+from setup_llm_dev.host.archives.tar import is_header
+from setup_llm_dev.host.archives.zip_directory import (
     DESCRIPTOR,
     FULL32,
     Entry,

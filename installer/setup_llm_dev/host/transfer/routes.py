@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from setup_llm_dev.documents.transfer import Limits, Source
 from setup_llm_dev.errors import Corrupt, SetupError, Unreachable
-from setup_llm_dev.host.answers import Failed
 from setup_llm_dev.host.configuration import without_credentials
-from setup_llm_dev.host.transfer_words import slow
+from setup_llm_dev.host.transfer.words import slow
+from setup_llm_dev.host.web.answers import Failed
 from setup_llm_dev.messages import message
 
 _PROGRESS = 64 << 10  # bytes after which a source that failed is asked again without a pause

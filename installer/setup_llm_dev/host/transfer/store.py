@@ -38,7 +38,9 @@ class Store:
 
     def remove(self, sha256: str) -> None:
         """Forget a file, and what is left of attempts to get it that nobody goes on with."""
-        from setup_llm_dev.host.partials import drop_orphans  # here, since a run that finds all well removes nothing
+        from setup_llm_dev.host.transfer.partials import (
+            drop_orphans,  # here, since a run that finds all well removes nothing
+        )
 
         drop_orphans(self.partials, sha256)
         self._files.remove(self.place(sha256))

@@ -10,13 +10,13 @@ from pathlib import Path, PurePath
 from typing import BinaryIO, Literal
 
 from setup_llm_dev.errors import SystemRefused
-from setup_llm_dev.host.archive_ground import Moved
-from setup_llm_dev.host.archive_gzip import Gunzip
-from setup_llm_dev.host.archive_rules import USUAL_LIMITS, Limits, shown
-from setup_llm_dev.host.archive_staging import drop_stale_staging, new_staging, publish
-from setup_llm_dev.host.archive_tar import Inflow, read_tar
-from setup_llm_dev.host.archive_unpack import Unpacking
-from setup_llm_dev.host.archive_zip import read_zip
+from setup_llm_dev.host.archives.ground import Moved
+from setup_llm_dev.host.archives.gzip_stream import Gunzip
+from setup_llm_dev.host.archives.members import Unpacking
+from setup_llm_dev.host.archives.rules import USUAL_LIMITS, Limits, shown
+from setup_llm_dev.host.archives.staging import drop_stale_staging, new_staging, publish
+from setup_llm_dev.host.archives.tar import Inflow, read_tar
+from setup_llm_dev.host.archives.zip_file import read_zip
 from setup_llm_dev.host.cancel import Cancel
 from setup_llm_dev.host.disk_errors import system_error
 from setup_llm_dev.host.files import Files

@@ -33,7 +33,7 @@ def peek(host: Host, url: str, *, most: int, seconds: float, first: int | None =
     """
     import requests  # here, since few need it and it brings all of HTTP
 
-    from setup_llm_dev.host.http_session import Session
+    from setup_llm_dev.host.web.http_session import Session
 
     headers = {"Accept": "text/html, application/json;q=0.9, */*;q=0.1", "Accept-Encoding": "identity"}
     if first is not None:

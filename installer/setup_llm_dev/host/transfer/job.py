@@ -8,17 +8,17 @@ from typing import BinaryIO
 
 from setup_llm_dev.documents.transfer import Limits, Wanted
 from setup_llm_dev.errors import Corrupt, Interrupted, SystemRefused, Unreachable
-from setup_llm_dev.host.adoption import adopt, hash_of, present_size
 from setup_llm_dev.host.cancel import Cancel
 from setup_llm_dev.host.configuration import without_credentials
 from setup_llm_dev.host.disk_errors import system_error
 from setup_llm_dev.host.files import Files
 from setup_llm_dev.host.hashing import Hasher
-from setup_llm_dev.host.partials import Kept, Origin, Partial, drop_orphans, orphans
-from setup_llm_dev.host.pieces import PIECE, Lease, Pieces
-from setup_llm_dev.host.reading import Follower
-from setup_llm_dev.host.transfer_routes import FICKLE, Route, Routes
-from setup_llm_dev.host.transfer_words import no_room, with_kept, wrong_bytes
+from setup_llm_dev.host.transfer.adoption import adopt, hash_of, present_size
+from setup_llm_dev.host.transfer.partials import Kept, Origin, Partial, drop_orphans, orphans
+from setup_llm_dev.host.transfer.pieces import PIECE, Lease, Pieces
+from setup_llm_dev.host.transfer.reading import Follower
+from setup_llm_dev.host.transfer.routes import FICKLE, Route, Routes
+from setup_llm_dev.host.transfer.words import no_room, with_kept, wrong_bytes
 
 Follow = Callable[[BinaryIO], None]
 _SMALL = 8 * PIECE  # up to here whoever brings the last piece hashes the file

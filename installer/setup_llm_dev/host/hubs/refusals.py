@@ -13,7 +13,7 @@ _STATUS_OF = {"missing": 404, "revision": 404, "rate": 429}
 
 
 def hub_error(answer: Mapping[str, Any], endpoint: str, repository: str, revision: str) -> SetupError:
-    """From the kind of failure that the child tells (see hub_child.py)."""
+    """From the kind of failure that the child tells (see child.py)."""
     kind, why, status = answer["error"], cleaned(str(answer.get("text", ""))), answer.get("status")
     shown = without_credentials(endpoint)
     url = f"{shown}/{repository}"

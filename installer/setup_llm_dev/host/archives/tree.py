@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from setup_llm_dev.host.archive_rules import (
+from setup_llm_dev.host.archives.rules import (
     Limits,
     Rule,
     UnsafeArchive,

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Protocol
 
-from setup_llm_dev.host.archive_rules import Limits, Rule, UnsafeArchive, decoded
+from setup_llm_dev.host.archives.rules import Limits, Rule, UnsafeArchive, decoded
 
 _BLOCK = 512
 _EXTENSION_BYTES = 1 << 16

@@ -4,7 +4,7 @@ import struct
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from setup_llm_dev.host.archive_rules import Limits, Rule, UnsafeArchive, decoded
+from setup_llm_dev.host.archives.rules import Limits, Rule, UnsafeArchive, decoded
 
 _EOCD = struct.Struct("<4s4H2LH")
 _CENTRAL = struct.Struct("<4s6H3L5H2L")

@@ -14,8 +14,8 @@ from requests.utils import should_bypass_proxies
 
 from setup_llm_dev.errors import Corrupt, Unreachable, UsageError
 from setup_llm_dev.host.configuration import without_credentials
-from setup_llm_dev.host.redirects import next_address
-from setup_llm_dev.host.sockets import POOLS
+from setup_llm_dev.host.web.redirects import next_address
+from setup_llm_dev.host.web.sockets import POOLS
 from setup_llm_dev.messages import Message, message
 
 

@@ -15,12 +15,12 @@ from requests.auth import AuthBase, HTTPBasicAuth
 
 from setup_llm_dev.documents.transfer import Limits, Source
 from setup_llm_dev.errors import Corrupt, SetupError, Unreachable
-from setup_llm_dev.host.answer_headers import header_text, number, retry_after, strong_validator
 from setup_llm_dev.host.configuration import without_credentials
-from setup_llm_dev.host.http_session import Session, in_words, refused_by, refused_by_proxy
-from setup_llm_dev.host.redirects import is_loopback, next_address, origin_of
-from setup_llm_dev.host.sockets import Wire, using
-from setup_llm_dev.host.transfer_words import login_page, ring, too_long
+from setup_llm_dev.host.web.answer_headers import header_text, number, retry_after, strong_validator
+from setup_llm_dev.host.web.http_session import Session, in_words, refused_by, refused_by_proxy
+from setup_llm_dev.host.web.no_answer import login_page, ring, too_long
+from setup_llm_dev.host.web.redirects import is_loopback, next_address, origin_of
+from setup_llm_dev.host.web.sockets import Wire, using
 from setup_llm_dev.messages import message
 
 _PASSING = {408, 425, 429, 500, 502, 503, 504}

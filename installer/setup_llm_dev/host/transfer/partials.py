@@ -16,8 +16,8 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from setup_llm_dev.host.owners import is_gone, is_gone_from, read_owner, this_process
-from setup_llm_dev.host.pieces import PIECE, Claim, crc32
+from setup_llm_dev.host.transfer.owners import is_gone, is_gone_from, read_owner, this_process
+from setup_llm_dev.host.transfer.pieces import PIECE, Claim, crc32
 
 STALE_SECONDS = 60.0  # a process at work touches its log far more often
 _END, _LOG, _NEW = _ENDS = (".part", ".pieces", ".new")

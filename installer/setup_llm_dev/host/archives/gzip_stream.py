@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Protocol
 
-from setup_llm_dev.host.archive_rules import Limits, Rule, UnsafeArchive
+from setup_llm_dev.host.archives.rules import Limits, Rule, UnsafeArchive
 
 PIECE = 1 << 20
 _MEMBERS = 50_000  # bgzip makes one for every 64 KiB

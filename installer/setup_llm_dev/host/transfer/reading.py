@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 if TYPE_CHECKING:
-    from setup_llm_dev.host.transfer_job import Job
+    from setup_llm_dev.host.transfer.job import Job
 
 
 class Replaced(OSError):

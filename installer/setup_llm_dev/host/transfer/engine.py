@@ -7,15 +7,15 @@ from collections.abc import Callable, Sequence
 
 from setup_llm_dev.documents.transfer import DownloadFacts, Limits
 from setup_llm_dev.errors import Interrupted
-from setup_llm_dev.host.answers import Asker, Failed
 from setup_llm_dev.host.cancel import Cancel
 from setup_llm_dev.host.configuration import without_credentials
 from setup_llm_dev.host.disk_errors import system_error
 from setup_llm_dev.host.files import Files
-from setup_llm_dev.host.transfer_crew import Crew, Request
-from setup_llm_dev.host.transfer_job import Job
-from setup_llm_dev.host.transfer_routes import shown
-from setup_llm_dev.host.transfer_words import late, no_room, silent, slow
+from setup_llm_dev.host.transfer.crew import Crew, Request
+from setup_llm_dev.host.transfer.job import Job
+from setup_llm_dev.host.transfer.routes import shown
+from setup_llm_dev.host.transfer.words import late, no_room, silent, slow
+from setup_llm_dev.host.web.answers import Asker, Failed
 from setup_llm_dev.messages import message
 
 Progress = Callable[[int, int | None], None]

@@ -1,0 +1,1 @@
+"""Unpacking archives that nobody has to trust."""

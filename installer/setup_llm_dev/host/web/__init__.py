@@ -1,0 +1,1 @@
+"""How we speak HTTP: sessions, redirects, answers, mirrors, package indexes."""
