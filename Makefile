@@ -5,6 +5,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
 ARGS ?=
+# Tests at the same time: one a core, up to four; 0 for none beside pytest itself.
+WORKERS ?= auto
 
 .PHONY: help setup dev check test bench nightly catalog messages clean
 .DEFAULT_GOAL := help
@@ -24,7 +26,7 @@ check: dev ## lint, format, types
 	$(BIN)/python -m tests.catalogue
 
 test: dev ## every test but the slow tiers
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 nightly: dev ## the slow tiers: kill sweeps and many seeds
 	$(BIN)/python -m pytest -m nightly $(ARGS)

@@ -23,6 +23,9 @@ class Entry:
 
 Manifest = dict[str, Entry]
 
+MARKER = ".setup-llm-dev-data"
+"""The first file of a data folder, and the last to go; it stays where something of the user's keeps the folder."""
+
 
 def manifest(root: Path, *, without: tuple[str, ...] = ()) -> Manifest:
     """Every path below `root`, relative to it; subtrees named in `without` are left out."""
@@ -80,10 +83,17 @@ def done_holds(workspace: Path) -> list[str]:
     report = json.loads((workspace / "report.json").read_text(encoding="utf-8"))
     if report["verdict"] not in ("pass", "partial"):
         wrong.append(f"the report says {report['verdict']}")
-    wrong += [f"check {c['id']}: {c['status']}" for c in report["checks"] if c["status"] != "pass"]
+    wrong += not_passed(report["checks"])
     if not (workspace / "setup-llm-dev.lock.toml").is_file():
         wrong.append("no lock")
     return wrong
+
+
+def not_passed(checks: list[dict[str, str]]) -> list[str]:
+    """Checks that did not pass; where other programs left too little time, a shortened training may warn."""
+    status = {check["id"]: check["status"] for check in checks}
+    passed = [("budget", "warn"), ("quality", "warn")] if status.get("budget") == "warn" else []
+    return [f"check {name}: {it}" for name, it in status.items() if it != "pass" and (name, it) not in passed]
 
 
 def files_with(root: Path, secret: bytes) -> list[str]:

@@ -18,6 +18,8 @@ MIB = 1 << 20
 CHUNK = 8 * MIB
 SHORT = Limits(backoff_seconds=0.01, idle_seconds=1.0, connect_seconds=5.0, floor_seconds=1.5)
 PATIENT = replace(SHORT, idle_seconds=20.0, floor_seconds=60.0)
+ONE = replace(PATIENT, connections=1)
+"""Where bytes are counted: on a busy machine one connection takes over what another seems too slow for."""
 
 
 def body_of(size: int, seed: int = 1) -> bytes:

@@ -12,7 +12,11 @@ pytestmark = pytest.mark.provisioned
 
 @pytest.mark.parametrize(
     ("fault", "check", "cause"),
-    [("lr0", "parameters-moved", "no-parameter-moved"), ("nan-weight", "finite", "non-finite-loss")],
+    [
+        ("nan-weight", "finite", "non-finite-loss"),
+        # the same way from the command to its report; the program's own tests catch this fault every day
+        pytest.param("lr0", "parameters-moved", "no-parameter-moved", marks=pytest.mark.nightly),
+    ],
 )
 def test_verify_names_a_fault(provisioned: Provisioned, tmp_path: Path, fault: str, check: str, cause: str) -> None:
     """In polluted surroundings, so that the cause also shows that torch and json are the installed ones."""

@@ -95,6 +95,7 @@ class Sweep:
         (self.place / "tmp").mkdir(parents=True)
         machine = self.toy.machine(self.place / "home", TMPDIR=str(self.place / "tmp"))
         machine.home.mkdir()
+        self.toy.uv_cache.mkdir(exist_ok=True)  # all machines share it: none of them is the one that makes it
         self.inhabit(machine.home)
         self._foreign = manifest(machine.home)
         self.prepare(machine)
@@ -146,6 +147,6 @@ def _without_times(name: str, data: bytes) -> bytes:
         facts = json.loads(data)
         facts["tree"]["files"] = sorted(entry[:3] for entry in facts["tree"]["files"])
         return json.dumps(facts).encode()
-    if name.endswith("/model.json"):
+    if name.endswith("/.manifest.json"):
         return json.dumps({path: {**file, "stat": None} for path, file in json.loads(data).items()}).encode()
     return data

@@ -12,7 +12,7 @@ from tests.kill.lived_in import users_files, users_settings
 from tests.kill.sweep import Sweep
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is of POSIX")
-SAMPLE = 5
+SAMPLE = 3
 """Kill points of each command in the normal tests; `make nightly` takes all."""
 COMMANDS = ("apply", "update", "undo", "uninstall")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from smoke_outcome import SMOKE, Outcome, Smoke
+from smoke_outcome import FULL, SMOKE, Outcome, Smoke
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +37,7 @@ def run_program(smoke_program: Path, tmp_path: Path) -> Callable[..., Outcome]:
             encoding="utf-8",
             env=environment,
             cwd=home,
-            timeout=600,
+            timeout=2 * FULL,
             check=False,
         )
         # a line that is not JSON, such as a library's chatter, fails every test here
@@ -55,7 +55,7 @@ def smoke(run_program: Callable[..., Outcome], smoke_python: Path, smoke_model: 
             "schema": "smoke-job/1",
             "task": "text-classification",
             "model": str(smoke_model),
-            "budget_seconds": 120,
+            "budget_seconds": FULL,
             "learning_rate": 3e-4,
             "device": "cpu",
             "scratch": str(tmp_path / "scratch"),

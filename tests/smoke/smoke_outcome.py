@@ -8,6 +8,8 @@ from typing import Any
 
 SOURCES = Path(__file__).resolve().parents[2] / "installer" / "setup_llm_dev"
 SMOKE = SOURCES / "smoke"
+FULL = 450
+"""Seconds of budget for the best training: ten times what it takes, since other tests run at the same time."""
 # The program is no part of our package: the tests import it from the folder that becomes the zip's root.
 sys.path.insert(0, str(SMOKE))
 

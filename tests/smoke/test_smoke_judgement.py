@@ -75,8 +75,9 @@ JUDGED = [
     (j.judge_reload(1e-7, (), False), "pass", None),
     (j.judge_reload(0.0, ("a",), True), "fail", "reload-differs"),
     (j.judge_reload(NAN, (), True), "fail", "reload-differs"),
-    (j.judge_budget(20, True, 30), "pass", None),
-    (j.judge_budget(40, False, 30), "warn", "over-budget"),
+    (j.judge_budget(j.Spending(60, 25, 30, 20), True), "pass", None),
+    (j.judge_budget(j.Spending(60, 25, 30, 70), False), "warn", "over-budget"),
+    (j.judge_budget(j.Spending(60, 80, -30, 7.148), False), "warn", "little-time-left"),
 ]
 
 
