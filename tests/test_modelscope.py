@@ -14,6 +14,8 @@ from setup_llm_dev.documents.recipe_values import RULES
 from setup_llm_dev.errors import Refused, SetupError, Unreachable
 from setup_llm_dev.host.hubs.modelscope import ModelScope as Client
 from setup_llm_dev.host.hubs.modelscope import sources_elsewhere, wanted_files
+from setup_llm_dev.steps.modelscope import FetchModelScopeModel
+from setup_llm_dev.steps.step import Satisfied, silent
 from tests.ground import scratch_host
 from tests.upstream.acts import login_page, status
 from tests.upstream.exchange import Response
@@ -85,6 +87,16 @@ def test_the_addresses_give_the_bytes_first_at_a_commit_that_nobody_can_move(res
         assert all(source.token is None for item in wanted for source in item.sources)
 
 
+def test_a_file_that_is_called_as_our_notes_are_is_fetched_like_any_other(resolve: Resolve, tmp_path: Path) -> None:
+    own = {f"{name}.json": name.encode() for name in ("model", "manifest", "files")}
+    host, folder = scratch_host(tmp_path), tmp_path / "m"
+    with ModelScope({NAME: {**TREE, **own}}) as server:
+        step = FetchModelScopeModel(resolve(server), folder, tmp_path / "partial", tmp_path / "config")
+        step.apply(host, silent)
+    assert isinstance(step.check(host), Satisfied)
+    assert {name: (folder / name).read_bytes() for name in own} == own
+
+
 def test_another_endpoint_can_carry_the_same_lock(resolve: Resolve) -> None:
     with ModelScope({NAME: TREE}) as server, ModelScope({NAME: TREE}) as mirror:
         lock = resolve(server)
@@ -117,7 +129,7 @@ def test_a_file_without_a_hash_is_refused(resolve: Resolve, sha256: str) -> None
     row = f'{{"Path": "model.safetensors", "Type": "blob", "Size": 3, "Sha256": "{sha256}"}}'
     with answering(f'{{"Code": 200, "Data": {{"Files": [{row}]}}}}'.encode()) as server, pytest.raises(Refused) as no:
         resolve(server)
-    assert "no hash of model.safetensors" in str(no.value)
+    assert "no hash for model.safetensors" in str(no.value)
 
 
 def test_a_hash_in_capitals_is_the_same_hash(resolve: Resolve) -> None:
@@ -195,3 +207,8 @@ def test_the_server_answers_a_range_as_the_real_one_does() -> None:
         url = f"{server.url}/api/v1/models/{NAME}/repo?Revision=master&FilePath=config.json"
         answer = requests.get(url, headers={"Range": "bytes=2-5"}, timeout=5)
     assert (answer.status_code, answer.headers["Content-Range"], answer.content) == (200, "bytes 2-5/22", b"mode")
+
+
+def test_an_answer_nested_without_end_is_no_list(resolve: Resolve) -> None:
+    with answering(b"[" * 100_000) as server, pytest.raises(Unreachable, match="no list of files"):
+        resolve(server)

@@ -5,11 +5,13 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from setup_llm_dev.host.transfer.kept import Kept, read_kept
 from setup_llm_dev.host.transfer.owners import is_gone, read_owner, this_process
-from setup_llm_dev.host.transfer.partials import drop_orphans, read_kept
+from setup_llm_dev.host.transfer.partials import drop_orphans
 from setup_llm_dev.host.transfer.pieces import PIECE, Claim, Lease, Pieces
 
 
@@ -44,6 +46,13 @@ def test_every_byte_is_leased_once_and_the_frontier_is_what_is_done(size: int, m
 def test_a_log_of_anything_is_read(text: str) -> None:
     assert all(0 <= claim.crc < 1 << 32 for claim in read_kept(text).claims)
     read_owner(text)
+
+
+@pytest.mark.parametrize("size", ["-5", "1e999", "true", "1.5", '"7"', "9" * 30, "[" * 100_000])
+def test_a_log_that_tells_an_impossible_size_tells_none(size: str) -> None:
+    row = f'{{"size": {size}}}\n{{"source": {size}, "url": "u", "validator": null}}\n'
+    assert read_kept(row) == Kept()
+    read_owner(f'{{"machine": "", "boot": "", "namespace": "", "started": "", "process": {size}}}')
 
 
 def test_a_small_file_has_no_log_and_is_known_by_its_name(tmp_path: Path) -> None:

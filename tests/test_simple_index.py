@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from setup_llm_dev.errors import Unreachable
+from setup_llm_dev.host.web.peek import peek
 from setup_llm_dev.host.web.simple_index import Link, links, local_folder, offered
 from setup_llm_dev.host.world import Host
 from tests.ground import TAG, scratch_host
-from tests.upstream.acts import login_page, status
+from tests.upstream.acts import login_page, redirect, status
 from tests.upstream.exchange import Request, Response
 from tests.upstream.index import Index, Section, flat, pytorch, simple
 from tests.upstream.server import Upstream
@@ -140,3 +141,25 @@ def slow_page() -> Iterator[Upstream]:
 
 def test_a_long_page_is_read_to_its_end(host: Host, slow_page: Upstream) -> None:
     assert len(links(host, slow_page.url, "torch", flat=False)) == 20_000
+
+
+@pytest.mark.parametrize(
+    "odd", ['<a href="http://[x">x</a>', '<a href="//[::1/a.whl">x</a>', "<a>x</a>", '<a href="#">x</a>']
+)
+def test_a_link_that_is_no_address_is_passed_over(host: Host, odd: str) -> None:
+    assert found_on(host, f'{odd}<a href="t-1.whl">y</a>') == (Link("t-1.whl"),)
+
+
+def test_a_page_counts_up_to_where_it_is_no_page_any_more(host: Host) -> None:
+    assert Link("t-1.whl") in found_on(host, '<a href="t-1.whl">y</a><![foo[bar]]>')
+
+
+def test_a_document_nested_without_end_is_no_index(host: Host) -> None:
+    with pytest.raises(Unreachable, match="no package index"):
+        found_on(host, "[" * 100_000, "application/vnd.pypi.simple.v1+json")
+
+
+def test_a_look_that_is_sent_where_we_do_not_go_finds_nothing(host: Host) -> None:
+    with page("") as server:
+        server.fault("/", redirect("ftp://127.0.0.1/"), times=None)
+        assert peek(host, f"{server.url}/", most=10, seconds=5.0) is None

@@ -3,8 +3,9 @@
 from pathlib import PurePath
 
 from setup_llm_dev.documents.layout import Layout
-from setup_llm_dev.documents.lock import HubModelLock, ModelLock, ModelScopeModelLock
+from setup_llm_dev.documents.lock import HubModelLock, ModelLock, ModelScopeModelLock, PackageModelLock
 from setup_llm_dev.steps.model import FetchHubModel, FetchPackageModel
+from setup_llm_dev.steps.model_files import MANIFEST
 from setup_llm_dev.steps.modelscope import FetchModelScopeModel
 from setup_llm_dev.steps.step import Step
 
@@ -24,6 +25,14 @@ def model_folder(model: ModelLock, layout: Layout) -> PurePath:
     if isinstance(model, HubModelLock):
         return _hub_step(model, layout).folder
     return layout.models / model_digest(model)[:12]
+
+
+def model_grounds(model: ModelLock, layout: Layout) -> tuple[PurePath, ...]:
+    """What is written whenever a model is got or mended: its files, or the note that lists those of a package."""
+    folder = model_folder(model, layout)
+    if isinstance(model, PackageModelLock):
+        return (folder / MANIFEST,)
+    return tuple(folder / file.path for file in model.files)
 
 
 def model_step(model: ModelLock, layout: Layout, interpreter: PurePath) -> Step:

@@ -11,7 +11,8 @@ from itertools import count
 from pathlib import PurePath
 
 from setup_llm_dev.documents.jetbrains_xml import Element, document, element, tag_lines
-from setup_llm_dev.documents.xml_text import Edit, Node, Unreadable, appended, indent_unit, parse, removed, splice
+from setup_llm_dev.documents.xml_nodes import Node, Unreadable, parse
+from setup_llm_dev.documents.xml_text import Edit, appended, indent_unit, removed, splice
 from setup_llm_dev.documents.xml_text import taken_back as with_text_back
 from setup_llm_dev.messages import message
 

@@ -4,25 +4,21 @@ pip's own configuration counts, because that is where a company already names it
 `mirrors.*` (SETUP_LLM_DEV_MIRRORS_*, then config.toml), then uv's own settings, then pip's.
 """
 
-import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import Literal, cast
 from urllib.parse import urlsplit, urlunsplit
 
-from setup_llm_dev.documents.recipe_values import nearest, shown
-from setup_llm_dev.errors import UsageError
+from setup_llm_dev.host.addresses import WEB, WITH_FILES, refuse_no_address, without_credentials
+from setup_llm_dev.host.mirror_settings import FLAT, Preset, mirror_settings
 from setup_llm_dev.host.pip_settings import PIP_KEYS, pip_settings
 from setup_llm_dev.host.web.carriers import HUB, KINDS, Kind, Mirror, carriers
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 
-MIRRORS = ("torch", "pypi", "hub", "jetbrains_feed", "jetbrains_downloads", "python")
-FLAT = "flat+"  # before a mirror of torch that has one page of files a variant, as `--find-links` wants it
-PRESETS = ("auto", "cn", "none")
-Preset = Literal["auto", "cn", "none"]
+# Variables of others that name a host, and how their addresses may begin.
+_VARIABLES = {"HF_ENDPOINT": WEB, "MODELSCOPE_ENDPOINT": WEB, "UV_PYTHON_INSTALL_MIRROR": WITH_FILES}
 
 
 @dataclass(frozen=True)
@@ -100,20 +96,21 @@ class Surroundings:
 
 
 def read_surroundings(host: Host, config_folder: PurePath) -> Surroundings:
-    """Read every place; raises UsageError (2) naming the file when one can't be parsed.
+    """Read every place; raises UsageError (2) naming the file or variable that can't be parsed or is no address.
 
     A host that turned to mirrors for this run remembers them.
     """
     if host.turned is not None:
         return host.turned
-    written, preset = _our_mirrors(host, config_folder)
-    mirrors = {name: value for name, value in written.items() if value != "none"}
+    settings = mirror_settings(host, config_folder)
+    mirrors = settings.addresses
     pip, origins = pip_settings(host)
+    _judge_others(host, pip, origins)
     uv_has_default = _uv_names_a_default(host)
     default = mirrors.get("pypi") or (None if uv_has_default else pip.get("index-url"))
     extra = tuple(pip.get("extra-index-url", "").split())
     links = tuple(pip.get("find-links", "").split())
-    found = Surroundings(
+    return Surroundings(
         default_index=default,
         extra_indexes=extra,
         find_links=links,
@@ -124,16 +121,14 @@ def read_surroundings(host: Host, config_folder: PurePath) -> Surroundings:
         jetbrains_downloads=mirrors.get("jetbrains_downloads"),
         python_mirror=mirrors.get("python") or host.environment.get("UV_PYTHON_INSTALL_MIRROR"),
         modelscope=host.environment.get("MODELSCOPE_ENDPOINT"),
-        preset=preset,
-        kept=frozenset(kind for kind in KINDS if written.get(kind) == "none"),
+        preset=settings.preset,
+        kept=frozenset(kind for kind in KINDS if settings.written.get(kind) == "none"),
         uv_default=uv_has_default,
         cert=pip.get("cert"),
         client_cert=pip.get("client-cert"),
         proxy=pip.get("proxy"),
         used=tuple(_used(mirrors, pip, origins, default)),
     )
-    _refuse_malformed(found)
-    return found
 
 
 def as_environment(surroundings: Surroundings, environment: Mapping[str, str]) -> dict[str, str]:
@@ -173,22 +168,6 @@ def has_proxy(environment: Mapping[str, str]) -> bool:
     return any(value and name.lower() in names for name, value in environment.items())
 
 
-def without_credentials(url: str) -> str:
-    """The URL as it may be shown: no user name, no password, no query."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:  # brackets that don't match
-        return cleaned(url)
-    if not parts.scheme or parts.scheme == "file":
-        return url
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-
-
-def cleaned(text: str) -> str:
-    """Somebody else's words without the credentials in their URLs."""
-    return re.sub(r"(\w+://)[^/\s@]+@", r"\1", text)
-
-
 def with_credentials(url: str, surroundings: Surroundings) -> str:
     """The URL as it is asked: with the user name and password of a configured index on the same host, if any."""
     parts = urlsplit(url)
@@ -202,67 +181,24 @@ def with_credentials(url: str, surroundings: Surroundings) -> str:
     return url
 
 
-def _refuse_malformed(surroundings: Surroundings) -> None:
-    hosts = (mirror.url for mirror in surroundings.mirrors)
-    for url in (*surroundings.indexes, *hosts, surroundings.jetbrains_feed or ""):
-        try:
-            _ = urlsplit(url).port
-        except ValueError as error:
-            raise UsageError(
-                message("{url} is no address: {why}", url=without_credentials(url), why=str(error)),
-                hint=message("correct it in the configuration of pip or of setup-llm-dev"),
-            ) from error
+def _judge_others(host: Host, pip: Mapping[str, str], origins: Mapping[str, str]) -> None:
+    """What is not ours, but is asked by us."""
+    for name, schemes in _VARIABLES.items():
+        if url := host.environment.get(name):
+            refuse_no_address(url, name, schemes)
+    for key in ("index-url", "extra-index-url", "find-links"):
+        for url in pip.get(key, "").split():
+            if not _is_path(url, key):
+                refuse_no_address(url, _place(origins[key], key), WITH_FILES)
 
 
-def _our_mirrors(host: Host, config_folder: PurePath) -> tuple[dict[str, str], Preset]:
-    place = config_folder / "config.toml"
-    text = host.files.read_text(place)
-    found = _mirrors_in(text, place) if text is not None else {}
-    origin = str(place)
-    for name in (*MIRRORS, "preset"):
-        variable = f"SETUP_LLM_DEV_MIRRORS_{name.upper()}"
-        if value := host.environment.get(variable):
-            found[name] = value
-            origin = variable if name == "preset" else origin
-    preset = _preset(found.pop("preset", "auto"), origin)
-    return found, preset
+def _place(origin: str, key: str) -> str:
+    return origin if origin.startswith("PIP_") else f"{origin}, {key}"
 
 
-def _preset(word: str, place: str) -> Preset:
-    if word in PRESETS:
-        return cast(Preset, word)
-    near = nearest(word, PRESETS)
-    raise UsageError(
-        message("{place}: “{word}” is no preset of mirrors", place=place, word=shown(word)),
-        hint=message("did you mean {near}?", near=near) if near else _presets(),
-    )
-
-
-def _presets() -> Message:
-    return message("write one of {words}", words=", ".join(PRESETS))
-
-
-def _mirrors_in(text: str, path: PurePath) -> dict[str, str]:
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(message("{file}: {why}", file=str(path), why=str(error))) from error
-    mirrors = table.get("mirrors", {})
-    if not isinstance(mirrors, dict) or not all(isinstance(v, str) for v in mirrors.values()):
-        raise UsageError(message("{file}: [mirrors] must hold texts", file=str(path)))
-    unknown = sorted(set(mirrors) - {*MIRRORS, "preset"}) + [f"[{k}]" for k in sorted(set(table) - {"mirrors"})]
-    if unknown:
-        raise UsageError(
-            message("{file}: unknown key {key}", file=str(path), key=", ".join(unknown)), hint=_known_keys(unknown)
-        )
-    return dict(mirrors)
-
-
-def _known_keys(unknown: list[str]) -> Message:
-    keys = (*MIRRORS, "preset")
-    if len(unknown) == 1 and (near := nearest(unknown[0].strip("[]"), (*keys, "mirrors"))):
-        return message("did you mean {near}?", near=near)
-    return message("the keys of [mirrors] are: {keys}", keys=", ".join(keys))
+def _is_path(text: str, key: str) -> bool:
+    """Indexes may be folders too; a bare word is one only where folders are usual."""
+    return "://" not in text and (key == "find-links" or Path(text).is_absolute() or text.startswith("."))
 
 
 def _uv_names_a_default(host: Host) -> bool:

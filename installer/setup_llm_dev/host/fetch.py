@@ -11,11 +11,12 @@ import requests
 
 from setup_llm_dev.documents.transfer import DownloadFacts, Limits, Wanted
 from setup_llm_dev.errors import Unreachable
+from setup_llm_dev.host.addresses import without_credentials
 from setup_llm_dev.host.cancel import Cancel
-from setup_llm_dev.host.configuration import without_credentials
 from setup_llm_dev.host.files import Files
 from setup_llm_dev.host.transfer.engine import Progress, Transfer
 from setup_llm_dev.host.transfer.job import Follow, Job
+from setup_llm_dev.host.transfer.words import counted, cut_off
 from setup_llm_dev.host.web.answers import Asker
 from setup_llm_dev.host.web.cutting import cut_by
 from setup_llm_dev.host.web.http_session import Session, SessionByHand, hint_for, in_words, refused_by, untrusted
@@ -56,7 +57,7 @@ class Fetcher:
             except _Again as again:
                 failure = again.error
         assert failure is not None  # noqa: S101 - tries is at least one
-        raise _counted(failure, tries)
+        raise counted(failure, tries)
 
     def download(
         self,
@@ -141,7 +142,7 @@ class Fetcher:
             raise in_words(error, shown, self._environment) from error
         expected = answer.headers.get("Content-Length", "")
         if expected.isdigit() and size != int(expected):
-            raise Unreachable(message("the answer of {url} was cut off", url=shown), url=shown)
+            raise cut_off(shown)
         return digest.hexdigest()
 
     def _size(self, url: str, timeout: float) -> int | None:
@@ -185,13 +186,6 @@ class _Again(Exception):
         self.error = error
 
 
-def _counted(error: Unreachable, tries: int) -> Unreachable:
-    if tries == 1:
-        return error
-    text = message("{what}; tried {times} times", what=error.message, times=tries)
-    return Unreachable(text, url=error.url, status=error.status, hint=error.hint)
-
-
 def _body(answer: requests.Response, url: str, limit: int) -> bytes:
     parts, size = [], 0
     expected = answer.headers.get("Content-Length", "")
@@ -201,5 +195,5 @@ def _body(answer: requests.Response, url: str, limit: int) -> bytes:
         if size > limit:
             raise Unreachable(message("{url} sends more than we accept for a page", url=url), url=url)
     if expected.isdigit() and "Content-Encoding" not in answer.headers and size != int(expected):
-        raise _Again(Unreachable(message("the answer of {url} was cut off", url=url), url=url))
+        raise _Again(cut_off(url))
     return b"".join(parts)

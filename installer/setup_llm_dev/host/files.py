@@ -1,16 +1,17 @@
 """The disk: reading, and writing so that a final name is absent, old or complete, never between."""
 
 import contextlib
-import ctypes
 import errno
 import os
 import shutil
+import stat
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path, PurePath
+from typing import BinaryIO
 
+from setup_llm_dev.host import durable
 from setup_llm_dev.host.cancel import Cancel
 from setup_llm_dev.host.disk_errors import system_error
 from setup_llm_dev.host.hashing import sha256_of
@@ -18,7 +19,6 @@ from setup_llm_dev.host.leftovers import left_behind, remove_opened
 
 _CHUNK = 1 << 20
 _FICLONE = 0x40049409  # linux/fs.h
-_FLUSH_SECONDS = 0.7
 
 
 class Files:
@@ -33,8 +33,8 @@ class Files:
     # reading -----------------------------------------------------------------------------------------------
 
     def read_bytes(self, path: PurePath, limit: int = 64 * _CHUNK) -> bytes:
-        """At most `limit` bytes; raises FileNotFoundError and the other OSErrors as they are."""
-        with Path(path).open("rb") as stream:
+        """At most `limit` bytes of a regular file; raises FileNotFoundError and the other OSErrors as they are."""
+        with open_regular(path) as stream:
             return stream.read(limit)
 
     def read_text(self, path: PurePath) -> str | None:
@@ -205,47 +205,18 @@ class Files:
             self.flush_dir(Path(target).parent)
 
     def flush_dir(self, path: PurePath) -> None:
-        """Make names in a folder durable. Windows has no such call and journals them itself."""
-        if os.name == "nt":
-            return
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        """Make names in a folder durable."""
+        durable.flush_dir(path)
 
     def flush_tree(self, path: PurePath) -> None:
-        """Make everything that children wrote below `path` durable: one `syncfs` where the system has it.
-
-        Measured with ext4 and a power cut: without it every module file of a fresh environment is empty afterwards.
-        """
-        if sys.platform == "linux":
-            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                libc = ctypes.CDLL(None, use_errno=True)
-                if libc.syncfs(descriptor) != 0:
-                    raise OSError(ctypes.get_errno(), "syncfs failed", str(path))
-            finally:
-                os.close(descriptor)
-        elif hasattr(os, "sync"):
-            os.sync()
+        """Make everything that children wrote below `path` durable."""
+        durable.flush_tree(path)
 
     @contextlib.contextmanager
     def flushing(self, path: PurePath) -> Iterator[None]:
         """Flush again and again while others write below `path`, so that little is left to wait for at the end."""
-        done = threading.Event()
-
-        def pump() -> None:
-            while not done.wait(_FLUSH_SECONDS):
-                self.flush_tree(path)
-
-        thread = threading.Thread(target=pump, daemon=True)
-        thread.start()
-        try:
+        with durable.flushing(path):
             yield
-        finally:
-            done.set()
-            thread.join()
 
     def can_clone(self, source: PurePath, target: PurePath) -> bool:
         """Whether a file of one folder can be cloned (copy on write) into the other; tried, not guessed."""
@@ -272,6 +243,26 @@ class Files:
         self.make_dir(parent, 0o700)
         with tempfile.TemporaryDirectory(dir=parent, prefix="tmp.", ignore_cleanup_errors=True) as name:
             yield Path(name)
+
+
+def open_regular(path: PurePath, *, follow: bool = True) -> BinaryIO:
+    """A regular file to read; raises OSError for anything else, where opening or reading might wait for ever (FIFO)."""
+    flags = _flag("O_NONBLOCK") | _flag("O_BINARY") | (0 if follow else _flag("O_NOFOLLOW"))
+    descriptor = os.open(path, os.O_RDONLY | flags)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            number = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
+            raise OSError(number, os.strerror(number), str(path))
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _flag(name: str) -> int:
+    """Zero where the system has no such flag."""
+    return int(getattr(os, name, 0))
 
 
 def _drop_stale(target: Path, end: str) -> None:

@@ -1,10 +1,20 @@
 """What killed processes of ours left: names with the number of the process that made them, `PREFIX<process>.…`."""
 
 import os
+import re
 import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+
+HALF_WAY = re.compile(r"\..+\.(?P<process>\d+)\.(removed|new|[a-z0-9_]+\.tmp)")
+"""Names beside their target that our own writing, linking and removing uses until the last rename."""
+
+
+def is_half_way(name: str) -> bool:
+    """Whether a name is such a one, and the process that made it is gone."""
+    found = HALF_WAY.fullmatch(name)
+    return found is not None and _is_gone(int(found["process"]))
 
 
 def left_behind(folder: Path, prefix: str) -> Iterator[Path]:

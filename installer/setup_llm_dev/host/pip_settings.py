@@ -35,7 +35,10 @@ def _pip_file(text: str, path: PurePath) -> dict[str, str]:
     except configparser.Error as error:
         # Not the parser's own words: they quote the line, which may hold a password.
         line = getattr(error, "lineno", None) or getattr(error, "errors", [(0, "")])[0][0]
-        raise UsageError(message("{file}: line {line} is not understood", file=str(path), line=line)) from None
+        raise UsageError(
+            message("{file}: line {line} is not understood", file=str(path), line=line),
+            hint=message("mend that line of pip's configuration; `pip config debug` lists its files"),
+        ) from None
     found: dict[str, str] = {}
     for section in ("global", "install"):
         if parser.has_section(section):

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 import tomli_w
 
 from setup_llm_dev.errors import Corrupt, Refused, SetupError, SystemRefused, Unreachable
-from setup_llm_dev.host.configuration import Surroundings, as_environment, cleaned, without_credentials
+from setup_llm_dev.host.addresses import cleaned, without_credentials
+from setup_llm_dev.host.configuration import Surroundings, as_environment
 from setup_llm_dev.host.run import Completed
 from setup_llm_dev.host.temporary import temporary
 from setup_llm_dev.host.world import Host

@@ -4,8 +4,9 @@ import contextlib
 import os
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from setup_llm_dev.documents.events import Applied, Began, Event, Failed, Skipped, Started, Undone
 from setup_llm_dev.documents.journal import decode_lines, encode_line
@@ -14,22 +15,37 @@ from setup_llm_dev.host.cancel import Cancel
 from setup_llm_dev.host.files import Files
 from setup_llm_dev.messages import message
 
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
 _POLL_SECONDS = 0.2
 
 
 @contextlib.contextmanager
-def one_run(lock_file: PurePath, *, wait: bool, cancel: Cancel, on_wait: Callable[[str], None]) -> Iterator[None]:
-    """Hold the data folder; a second run waits and says for whom, or raises Busy (7) at once with `wait=False`."""
+def one_run(
+    lock_file: PurePath,
+    *,
+    wait: bool,
+    cancel: Cancel,
+    on_wait: Callable[[str], None],
+    make: Callable[[], None] | None = None,
+) -> Iterator[None]:
+    """Hold the data folder; a second run waits and says for whom, or raises Busy (7) at once with `wait=False`.
+
+    `make` makes the data folder, and is called again where an uninstall that we waited for has removed it.
+    """
     from filelock import FileLock, Timeout
 
     path = Path(lock_file)
-    Files().make_dir(path.parent)
+    make = make or partial(Files().make_dir, path.parent)
+    make()
     lock = FileLock(path, mode=0o600)
     said = False
     while True:
+        if not path.parent.is_dir():
+            make()
         try:
             lock.acquire(timeout=0 if not said else _POLL_SECONDS)
-            break
         except Timeout:
             owner = _owner(path)
             if not wait:
@@ -41,11 +57,22 @@ def one_run(lock_file: PurePath, *, wait: bool, cancel: Cancel, on_wait: Callabl
                 on_wait(owner)
             said = True
             cancel.raise_if_set()
+        except FileNotFoundError:
+            cancel.raise_if_set()
+            make()
+        else:
+            if _holds(lock, path):
+                break
+            lock.release()  # the name was removed while we opened it: this lock keeps nobody out
+            make()
+    own = f"process {os.getpid()}"
     try:
-        _owner_file(path).write_text(f"process {os.getpid()}", encoding="utf-8")
+        make()
+        _owner_file(path).write_text(own, encoding="utf-8")
         yield
     finally:
-        _owner_file(path).unlink(missing_ok=True)
+        if _owner(path) == own:  # after an uninstall it may be the one of who waited
+            _owner_file(path).unlink(missing_ok=True)
         lock.release()
 
 
@@ -121,7 +148,12 @@ class RunMemory:
 
 def last_run(folder: PurePath, workspace: PurePath) -> RunMemory | None:
     """The newest run on that workspace that changed something and was not undone."""
-    return next((run for run in standing_runs(folder) if run.workspace == str(workspace)), None)
+    return next((run for run in standing_runs(folder) if same_folder(run.workspace, workspace)), None)
+
+
+def same_folder(one: str | PurePath, other: str | PurePath) -> bool:
+    """Whether two paths lead to one folder, whatever links (such as a home that is one) each goes through."""
+    return str(one) == str(other) or Path(one).resolve() == Path(other).resolve()
 
 
 def standing_runs(folder: PurePath) -> tuple[RunMemory, ...]:
@@ -155,6 +187,17 @@ def drop_torn_tail(path: Path, files: Files) -> None:
     whole = b"".join(encode_line(entry) for entry in decode_lines(data))
     if whole != data:
         files.write(path, whole)
+
+
+def _holds(lock: "BaseFileLock", path: Path) -> bool:
+    """Whether the file that we have locked is the one which others will find by its name."""
+    descriptor = lock._context.lock_file_fd  # there is no public way to ask
+    if os.name == "nt" or not isinstance(descriptor, int):
+        return True  # where names of open files can't be removed
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _owner_file(path: Path) -> Path:

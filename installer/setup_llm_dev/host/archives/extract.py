@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 from typing import BinaryIO, Literal
 
 from setup_llm_dev.errors import SystemRefused
+from setup_llm_dev.host import durable
 from setup_llm_dev.host.archives.ground import Moved
 from setup_llm_dev.host.archives.gzip_stream import Gunzip
 from setup_llm_dev.host.archives.members import Unpacking
@@ -19,7 +20,6 @@ from setup_llm_dev.host.archives.tar import Inflow, read_tar
 from setup_llm_dev.host.archives.zip_file import read_zip
 from setup_llm_dev.host.cancel import Cancel
 from setup_llm_dev.host.disk_errors import system_error
-from setup_llm_dev.host.files import Files
 from setup_llm_dev.messages import message
 
 __all__ = ["Extracted", "Kind", "Limits", "Staging", "drop_stale_staging", "extract", "extracting"]
@@ -97,7 +97,7 @@ class Staging:
         tree, place = self.tree, Path(target)
         with _in_words(place):
             place.parent.mkdir(parents=True, exist_ok=True)
-            Files().flush_tree(tree)
+            durable.flush_tree(tree)
             publish(tree, place)
 
     def _feed_tar(self, stream: BinaryIO, unpacking: Unpacking) -> None:
@@ -226,7 +226,9 @@ def _in_words(path: PurePath) -> Iterator[None]:
         yield
     except Moved as error:
         raise SystemRefused(
-            message("somebody changes {path} while we unpack there", path=f"{path}: {shown(str(error))}"),
+            message(
+                "another program changes {path} while an archive is unpacked there", path=f"{path}: {shown(str(error))}"
+            ),
             hint=message("see who else writes there, then run the same command again"),
         ) from error
     except OSError as error:

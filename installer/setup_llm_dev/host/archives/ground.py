@@ -30,7 +30,8 @@ class Ground(Protocol):
 
     def link(self, folder: str, name: str, target: str) -> None: ...
 
-    def hard_link(self, folder: str, name: str, source: str) -> None: ...
+    def hard_link(self, folder: str, name: str, source: str) -> int:
+        """A second name of an earlier file, or a copy where the disk gives none; returns how many bytes it copied."""
 
     def check(self) -> None:
         """Every folder must still be the one that was made."""
@@ -76,19 +77,19 @@ class DescriptorGround:
     def link(self, folder: str, name: str, target: str) -> None:
         os.symlink(target, name, dir_fd=self._folder(folder))
 
-    def hard_link(self, folder: str, name: str, source: str) -> None:
-        """A copy where the file system has no hard links."""
+    def hard_link(self, folder: str, name: str, source: str) -> int:
         parent, _, original = source.rpartition("/")
         from_folder = os.dup(self._folder(parent))  # the next look-up may close it
         try:
             to_folder = self._folder(folder)
             try:
                 os.link(original, name, src_dir_fd=from_folder, dst_dir_fd=to_folder, follow_symlinks=False)
+                return 0
             except OSError as error:
                 if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK):
                     raise
                 flags = os.O_RDONLY | os.O_NOFOLLOW
-                self._copy(os.open(original, flags, dir_fd=from_folder), folder, name)
+                return _copied(self, os.open(original, flags, dir_fd=from_folder), folder, name)
         finally:
             os.close(from_folder)
 
@@ -140,12 +141,6 @@ class DescriptorGround:
         finally:
             os.rmdir("mode", dir_fd=self._root)
 
-    def _copy(self, source: int, folder: str, name: str) -> None:
-        with os.fdopen(source, "rb") as original:
-            program = bool(os.fstat(source).st_mode & 0o100)
-            with os.fdopen(self.create(folder, name, program=program), "wb") as copy:
-                shutil.copyfileobj(original, copy, 1 << 20)
-
 
 class PathGround:
     """Windows, which opens nothing relative to a folder: whole paths, each folder asked whether it is still ours."""
@@ -173,14 +168,17 @@ class PathGround:
         place = Path(self._root, folder, name)
         place.symlink_to(target.replace("/", os.sep), target_is_directory=(place.parent / target).is_dir())
 
-    def hard_link(self, folder: str, name: str, source: str) -> None:
+    def hard_link(self, folder: str, name: str, source: str) -> int:
         self._ask(folder)
         self._ask(source.rpartition("/")[0])
-        place, original = Path(self._root, folder, name), Path(self._root, source)
+        original = Path(self._root, source)
         try:
-            place.hardlink_to(original)
+            Path(self._root, folder, name).hardlink_to(original)
+            return 0
+        except FileExistsError:
+            raise
         except OSError:
-            shutil.copy2(original, place, follow_symlinks=False)
+            return _copied(self, os.open(original, os.O_RDONLY | getattr(os, "O_BINARY", 0)), folder, name)
 
     def check(self) -> None:
         for path in self._made:
@@ -208,6 +206,15 @@ class PathGround:
     def _identity(self, path: str) -> tuple[int, int]:
         status = Path(self._root, path).lstat()
         return status.st_dev, status.st_ino
+
+
+def _copied(on: Ground, source: int, folder: str, name: str) -> int:
+    """Copy what the descriptor has, and close it; returns how many bytes."""
+    with os.fdopen(source, "rb") as original:
+        status = os.fstat(source)
+        with os.fdopen(on.create(folder, name, program=bool(status.st_mode & 0o100)), "wb") as copy:
+            shutil.copyfileobj(original, copy, 1 << 20)
+        return status.st_size
 
 
 def _long(path: Path) -> Path:

@@ -73,7 +73,7 @@ class Gunzip:
         view, at = memoryview(data), 0
         while at < len(view):
             if self._inflater is None:
-                if self._is_padding(data[at:]):
+                if self._is_padding(data, at):
                     return
                 self._begin()
             here = view[at : at + _SLICE] if self._members > 1 else view[at:]
@@ -117,17 +117,17 @@ class Gunzip:
                 self._unused = 0
                 return
 
-    def _is_padding(self, data: bytes) -> bool:
+    def _is_padding(self, data: bytes, at: int) -> bool:
         """Whether the last member is over and only zeros follow; anything but those and a member is an error."""
         if not self._members:
             if not _MAGIC.startswith(data[:3]):
                 raise UnsafeArchive(Rule.UNKNOWN)
             return False
-        if data[0] == _MAGIC[0] and not self._padding:
+        if data[at] == _MAGIC[0] and not self._padding:
             return False
-        if data.strip(b"\0"):
+        if data[at:].strip(b"\0"):
             raise UnsafeArchive(Rule.GARBAGE)
-        self._padding += len(data)
+        self._padding += len(data) - at
         if self._padding > _PADDING:
             raise UnsafeArchive(Rule.PADDING)
         return True

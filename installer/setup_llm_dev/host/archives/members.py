@@ -58,7 +58,8 @@ class Unpacking:
     def hard_link(self, path: str, target: str) -> None:
         folder, name = self._tree.hard_link(path, target)
         with _once(path):
-            self._ground.hard_link(folder, name, target)
+            copied = self._ground.hard_link(folder, name, target)
+        self._measure(path, copied)
         self.files += 1
 
     def finish(self) -> None:

@@ -72,7 +72,7 @@ class UnsafeArchive(Corrupt):
             text = message("the archive is refused: {why}: {member}", why=rule.value, member=self.member)
         else:
             text = message("the archive is refused: {why}", why=rule.value)
-        super().__init__(text, hint=message("nothing of it was kept; fetch it anew from its official place"))
+        super().__init__(text, hint=message("nothing of it was kept; download it again from its official site"))
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,7 @@ def _checked(name: str) -> str:
         return name
     raise Corrupt(
         message("“{name}” is no name for a file of a model", name=name[:200]),
-        hint=message("nothing of it was written; make a new lock with --upgrade"),
+        hint=message("nothing of it was written; make a new lock with `setup-llm-dev apply --upgrade`"),
     )
 
 

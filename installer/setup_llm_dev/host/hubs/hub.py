@@ -22,7 +22,7 @@ from setup_llm_dev.documents.lock_rules import first_problem
 from setup_llm_dev.documents.lock_values import wanted
 from setup_llm_dev.documents.transfer import Source, Wanted
 from setup_llm_dev.errors import Refused, SetupError, Unreachable
-from setup_llm_dev.host.configuration import without_credentials
+from setup_llm_dev.host.addresses import without_credentials
 from setup_llm_dev.host.hubs.cache import HubCache
 from setup_llm_dev.host.hubs.refusals import hub_error, kind_of_status
 from setup_llm_dev.host.world import Host
@@ -99,7 +99,7 @@ class Hub:
     def _nonsense(self, why: Message) -> Unreachable:
         shown = without_credentials(self.endpoint)
         return Unreachable(
-            message("the hub at {url} tells what can't be: {why}", url=shown, why=why),
+            message("the hub at {url} gave an answer that can't be right: {why}", url=shown, why=why),
             url=shown,
             hint=message("nothing was fetched; check HF_ENDPOINT, or ask another mirror of the hub"),
         )

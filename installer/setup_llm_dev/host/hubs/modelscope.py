@@ -15,7 +15,7 @@ from setup_llm_dev.documents.lock_rules import first_problem
 from setup_llm_dev.documents.lock_values import wanted
 from setup_llm_dev.documents.transfer import Source, Wanted
 from setup_llm_dev.errors import Refused, SetupError, Unreachable
-from setup_llm_dev.host.configuration import without_credentials
+from setup_llm_dev.host.addresses import without_credentials
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import message
 
@@ -62,9 +62,10 @@ class ModelScope:
         if problem is not None:
             shown = without_credentials(self.endpoint)
             raise Unreachable(
-                message("ModelScope at {url} tells what can't be: {why}", url=shown, why=problem), url=shown,
+                message("ModelScope at {url} gave an answer that can't be right: {why}", url=shown, why=problem),
+                url=shown,
                 hint=message("nothing was fetched; check MODELSCOPE_ENDPOINT"),
-            )  # fmt: skip
+            )
 
     def _rows(self, repository: str, revision: str) -> list[dict[str, Any]]:
         query = urlencode({"Revision": revision, "Recursive": "False"})  # nothing of a subfolder is wanted
@@ -88,7 +89,7 @@ class ModelScope:
         sha256 = str(row.get("Sha256") or "").lower()
         if not re.fullmatch(r"[0-9a-f]{64}", sha256) or not isinstance(row.get("Size"), int) or row["Size"] < 0:
             raise Refused(
-                message("ModelScope tells no hash of {file} of {repository}", file=row["Path"], repository=repository),
+                message("ModelScope gives no hash for {file} of {repository}", file=row["Path"], repository=repository),
                 hint=message("nothing is fetched that can't be verified; choose another model or revision"),
             )
         return ModelFile(path=row["Path"], size=row["Size"], sha256=sha256)
@@ -128,7 +129,7 @@ class ModelScope:
     def _has(self, repository: str) -> bool:
         try:
             answer = json.loads(self.host.fetcher().get(_model(self.endpoint, repository), tries=1).body)
-        except (Unreachable, ValueError):
+        except (Unreachable, ValueError, RecursionError):
             return False
         return isinstance(answer, dict) and bool(answer.get("Success"))
 
@@ -166,7 +167,7 @@ def _listed(body: bytes) -> list[dict[str, Any]] | None:
     try:
         answer = json.loads(body)
         rows = answer["Data"]["Files"] if answer["Code"] == 200 else None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     sound = isinstance(rows, list) and all(isinstance(row, dict) and isinstance(row.get("Path"), str) for row in rows)
     return rows if sound else None

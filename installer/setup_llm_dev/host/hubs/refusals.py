@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from setup_llm_dev.errors import Corrupt, SetupError, SystemRefused, Unreachable
-from setup_llm_dev.host.configuration import cleaned, without_credentials
+from setup_llm_dev.host.addresses import cleaned, without_credentials
 from setup_llm_dev.messages import Message, message
 
 _OF_STATUS = {401: "token", 403: "gated", 404: "missing", 410: "missing", 429: "rate"}

@@ -5,7 +5,7 @@ from setup_llm_dev.documents.feed_words import login_page
 from setup_llm_dev.documents.ide_download import read_checksum
 from setup_llm_dev.documents.ide_origins import Origins
 from setup_llm_dev.errors import Unreachable
-from setup_llm_dev.host.configuration import without_credentials
+from setup_llm_dev.host.addresses import without_credentials
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import message
 
@@ -45,7 +45,7 @@ def _refuse_stranger(url: str, origins: Origins) -> None:
     if not origins.official(url):
         shown = without_credentials(url)
         raise Unreachable(
-            message("{url} is not the maker's own host: it can't vouch for a hash", url=shown),
+            message("{url} is not JetBrains' own host, so its hashes are not trusted", url=shown),
             url=shown,
-            hint=message("only JetBrains' own hosts are asked for hashes; a mirror may carry the bytes"),
+            hint=message("a mirror may serve the download itself; the hash must come from JetBrains"),
         )

@@ -7,7 +7,7 @@ from setup_llm_dev.documents.jdk_table import FILE as TABLE
 from setup_llm_dev.documents.jdk_table import entries, local_path
 from setup_llm_dev.documents.machine import Ide, IdeInterpreter, Os
 from setup_llm_dev.documents.product_info import FILE, FOLDERS, ProductInfo, read_product_info
-from setup_llm_dev.documents.xml_text import Unreadable
+from setup_llm_dev.documents.xml_nodes import Unreadable
 from setup_llm_dev.host.places import IdeFolder, IdeKind, Places
 from setup_llm_dev.host.world import Host
 

@@ -4,7 +4,7 @@ import re
 from pathlib import PurePath
 
 from setup_llm_dev.documents.jdk_table import FILE, TableEntry, entries, planned_name
-from setup_llm_dev.documents.xml_text import Unreadable
+from setup_llm_dev.documents.xml_nodes import Unreadable
 from setup_llm_dev.host.user_files import Seen, Untouchable, look
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message

@@ -8,7 +8,8 @@ from setup_llm_dev.documents.transfer import Wanted
 from setup_llm_dev.host.cancel import Cancel
 from setup_llm_dev.host.files import Files
 from setup_llm_dev.host.hashing import Hasher
-from setup_llm_dev.host.transfer.partials import Kept, Orphan, Partial, orphans
+from setup_llm_dev.host.transfer.kept import Kept
+from setup_llm_dev.host.transfer.partials import Orphan, Partial, orphans
 from setup_llm_dev.host.transfer.pieces import PIECE, Claim
 
 

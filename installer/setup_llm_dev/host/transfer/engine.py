@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 
 from setup_llm_dev.documents.transfer import DownloadFacts, Limits
 from setup_llm_dev.errors import Interrupted
+from setup_llm_dev.host.addresses import without_credentials
 from setup_llm_dev.host.cancel import Cancel
-from setup_llm_dev.host.configuration import without_credentials
 from setup_llm_dev.host.disk_errors import system_error
 from setup_llm_dev.host.files import Files
-from setup_llm_dev.host.transfer.crew import Crew, Request
+from setup_llm_dev.host.transfer.crew import Crew
 from setup_llm_dev.host.transfer.job import Job
+from setup_llm_dev.host.transfer.request import Request
 from setup_llm_dev.host.transfer.routes import shown
 from setup_llm_dev.host.transfer.words import late, no_room, silent, slow
 from setup_llm_dev.host.web.answers import Asker, Failed
@@ -133,9 +134,12 @@ class Transfer:
     def _check_room(self) -> None:
         need: dict[int, int] = {}
         for job in self._jobs:
-            device = job.device()
-            need[device] = need.get(device, 0) + job.room_needed()
-            have = self._files.free_bytes(job.folder)
+            try:
+                device = job.device()
+                need[device] = need.get(device, 0) + job.room_needed()
+                have = self._files.free_bytes(job.folder)
+            except OSError as error:
+                raise system_error(error, job.folder) from error
             if need[device] > have:
                 raise no_room(need[device], have, job.folder)
 

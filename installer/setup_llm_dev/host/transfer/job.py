@@ -1,4 +1,4 @@
-"""One file on its way: its pieces, its partial file, the hash of the whole, and its end."""
+"""One file on its way: its pieces, its partial file, its sources, and how it ends."""
 
 import io
 import threading
@@ -8,20 +8,21 @@ from typing import BinaryIO
 
 from setup_llm_dev.documents.transfer import Limits, Wanted
 from setup_llm_dev.errors import Corrupt, Interrupted, SystemRefused, Unreachable
+from setup_llm_dev.host.addresses import without_credentials
 from setup_llm_dev.host.cancel import Cancel
-from setup_llm_dev.host.configuration import without_credentials
 from setup_llm_dev.host.disk_errors import system_error
 from setup_llm_dev.host.files import Files
-from setup_llm_dev.host.hashing import Hasher
-from setup_llm_dev.host.transfer.adoption import adopt, hash_of, present_size
-from setup_llm_dev.host.transfer.partials import Kept, Origin, Partial, drop_orphans, orphans
+from setup_llm_dev.host.transfer.adoption import adopt, present_size
+from setup_llm_dev.host.transfer.checking import Check
+from setup_llm_dev.host.transfer.kept import Kept, Origin
+from setup_llm_dev.host.transfer.partials import Partial, drop_orphans, orphans
 from setup_llm_dev.host.transfer.pieces import PIECE, Lease, Pieces
 from setup_llm_dev.host.transfer.reading import Follower
 from setup_llm_dev.host.transfer.routes import FICKLE, Route, Routes
-from setup_llm_dev.host.transfer.words import no_room, with_kept, wrong_bytes
+from setup_llm_dev.host.transfer.words import no_room, with_kept
 
 Follow = Callable[[BinaryIO], None]
-_SMALL = 8 * PIECE  # up to here whoever brings the last piece hashes the file
+_EARLIER = -1  # the number of no source: an earlier run had the size from somebody
 
 
 class Job:
@@ -53,11 +54,12 @@ class Job:
         self.fetched_bytes = 0
         self.last_source = ""
         self.heard = 0  # bytes that came over the network, for the speed
+        self.sized_by: int | None = None  # whose word the size is, where nobody locked it
         self.on_end: Callable[[], None] = lambda: None
         self.follower = Follower(self, follow) if follow else None
         self.partial: Partial | None = None
+        self.check = Check(self, files)
         self._files = files
-        self._hashing = False
 
     # what others ask -----------------------------------------------------------------------------------------
 
@@ -127,8 +129,8 @@ class Job:
             self.verified = True
             self.grown.notify_all()
         drop_orphans(self.folder, self.wanted.digest)
-        self._await_follower()
-        self._done()
+        self.await_follower()
+        self.done()
 
     def _adopt_or_make(self, cancel: Cancel) -> None:
         adopted = adopt(self.folder, self.wanted, cancel)
@@ -138,6 +140,7 @@ class Job:
         else:
             with self.grown:
                 self.pieces.set_size(adopted.size)
+                self.sized_by = _EARLIER if self.wanted.size is None else None
                 for claim in adopted.claims:
                     self.pieces.finish(claim)
                 self.kept_bytes = self.pieces.done_bytes
@@ -150,8 +153,8 @@ class Job:
         free = max((number for number, _ in partial.kept.origins), default=-1) + 1
         for route in self.routes.all:
             shown = without_credentials(route.source.url)
-            if shown in known:
-                route.number, origin = known[shown]
+            if shown in known:  # of two that look the same one alone: bytes are one source's
+                route.number, origin = known.pop(shown)
                 route.validator = origin.validator
             else:
                 route.number, free = free, free + 1
@@ -166,11 +169,16 @@ class Job:
         if self.pieces.size is None and total is not None:
             if total > (have := self._files.free_bytes(self.folder)):
                 raise no_room(total, have, self.folder)
-            self.pieces.set_size(total)
+            self.take_size(total, route.number)
             self.partial.note_size(total)
         if validator != route.validator or route.ranges is None:
             route.validator = validator if route.changes < FICKLE else None
             self.partial.note_origin(route.number, Origin(without_credentials(route.source.url), validator))
+
+    def take_size(self, size: int, number: int) -> None:
+        """Nobody told the size before; this source does."""
+        self.pieces.set_size(size)
+        self.sized_by = number
 
     def forget(self, numbers: set[int] | None = None) -> None:
         """Pieces of these sources (None: all) are missing again, and readers begin anew; raises OSError."""
@@ -179,6 +187,7 @@ class Job:
             self.revoke(lease)
         if numbers is None:
             self.pieces = Pieces(self.wanted.size)
+            self.sized_by = None
             self.kept_bytes = 0
         else:
             self.pieces.drop([claim.index for claim in self.pieces.claims.values() if claim.source in numbers])
@@ -193,114 +202,22 @@ class Job:
             lease.revoked = True
         self.pieces.give_back(lease, -1)
 
-    def needs_hashing(self) -> bool:
-        """Whether a thread should begin to hash the file now; True once."""
-        if self._hashing or self.pieces.frontier < _SMALL:
-            return False
-        self._hashing = True
-        return True
-
-    def is_to_be_checked(self) -> bool:
-        """Whether a small file is complete, and nobody checks it yet; True once."""
-        if self._hashing or self.verified or self.ended or not self.pieces.is_complete:
-            return False
-        self._hashing = True
-        return True
-
     # its end -------------------------------------------------------------------------------------------------
 
-    def check(self, *, lasting: bool = True) -> None:
-        """Hash while bytes come; once they are right, publish them, else accuse who brought them.
-
-        `lasting`: wait for those that come instead, too; only a thread of its own can.
-        """
-        try:
-            while not self._checked() and lasting:
-                pass
-            self._hashing = lasting
-        except OSError as error:
-            self.fail(system_error(error, self.folder))
-
-    def _checked(self) -> bool:
-        assert self.partial is not None  # noqa: S101 - made before anything is asked
-        with self.partial.reader() as stream:
-            hasher: Hasher | None = None
-            with self.grown:
-                generation = self.generation
-            while True:
-                with self.grown:
-                    while not self._has_news(hasher.position if hasher else 0, generation):
-                        self.grown.wait()
-                    if self.ended:
-                        return True
-                    if self.generation != generation:
-                        return False
-                    frontier, complete, size = self.pieces.frontier, self.pieces.is_complete, self.pieces.size
-                hasher = hasher or Hasher(stream, size if self._is_git else None)
-                hasher.advance(frontier)
-                if complete:
-                    stream.close()  # on Windows a file that is open has no other name
-                    return self._judge(hasher.hexdigest(), generation)
-
-    def _has_news(self, position: int, generation: int) -> bool:
-        if self.ended or self.generation != generation or self.pieces.is_complete:
-            return True
-        return self.pieces.frontier > position and not (self._is_git and self.pieces.size is None)
-
-    def _judge(self, digest: str, generation: int) -> bool:
-        with self.grown:
-            if self.generation != generation or self.ended:
-                return self.ended
-            if digest == self.wanted.digest:
-                self.verified = True
-                self.grown.notify_all()
-            else:
-                self._accuse(digest)
-                return self.ended
-        self._publish()
-        return True
-
-    def _accuse(self, digest: str) -> None:
-        numbers = self.pieces.sources
-        error = wrong_bytes(self.wanted.name, digest, self.wanted.digest)
-        self.routes.accuse(numbers, error)
-        self.forget()
-        if lost := self.routes.lost:
-            self.fail(lost)
-        self.on_end()
-
-    def _publish(self) -> None:
-        assert self.partial is not None and self.pieces.size is not None  # noqa: S101 - known by now
-        self.partial.flush()
-        if not self._await_follower():
-            return
-        try:
-            self.partial.publish(self.target, self.pieces.size)
-        except FileNotFoundError:
-            if not self._is_there():
-                raise
-        self._files.flush_dir(self.target.parent)
-        drop_orphans(self.folder, self.wanted.digest)
-        self._done()
-
-    def _await_follower(self) -> bool:
+    def await_follower(self) -> bool:
         """Until it has taken everything; False where the transfer failed meanwhile."""
         with self.grown:
             while self.follower is not None and not self.follower.is_done and not self.failed:
                 self.grown.wait()
             return not self.failed
 
-    def _done(self) -> None:
+    def done(self) -> None:
+        """Whole, verified and under its name."""
         with self.grown:
             self.state = "done"
             if self.follower is not None and self.error is None:
                 self.error = self.follower.error
         self.tell()
-
-    def _is_there(self) -> bool:
-        """Whether another process published the same bytes after it took our partial file."""
-        size = self.pieces.size or 0
-        return self.target.is_file() and hash_of(self.target, size, self.wanted) == self.wanted.digest
 
     def fail(self, error: BaseException) -> None:
         """End with this error."""
@@ -327,7 +244,3 @@ class Job:
         if not isinstance(error, Unreachable) or not kept:
             return error
         return with_kept(error, self.wanted.name, kept)
-
-    @property
-    def _is_git(self) -> bool:
-        return self.wanted.sha256 is None

@@ -37,7 +37,7 @@ def read_owner(text: str) -> Owner | None:
         return Owner(
             str(row["machine"]), str(row["boot"]), str(row["namespace"]), int(row["process"]), str(row["started"])
         )
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
 
 

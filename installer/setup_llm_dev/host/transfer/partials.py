@@ -6,42 +6,25 @@ which is what need not be fetched again.
 """
 
 import contextlib
+import errno
 import io
-import json
 import os
-import re
 import secrets
 import shutil
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from setup_llm_dev.host.transfer.kept import Kept, Origin, claim_row, origin_row, read_kept, rows, size_row
 from setup_llm_dev.host.transfer.owners import is_gone, is_gone_from, read_owner, this_process
 from setup_llm_dev.host.transfer.pieces import PIECE, Claim, crc32
 
 STALE_SECONDS = 60.0  # a process at work touches its log far more often
 _END, _LOG, _NEW = _ENDS = (".part", ".pieces", ".new")
-_CLAIM = re.compile(r"(\d{1,9}) ([0-9a-f]{8}) (\d{1,4})")
 _at_work: set[Path] = set()  # partial files of this very process that are in use
 _BINARY = getattr(os, "O_BINARY", 0)
 _WITHOUT_LINKS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """A source as the log knows it: its address without credentials, and the strong validator of its answer."""
-
-    url: str
-    validator: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What a log says: the size if it was known, the sources by number, and the pieces that they brought."""
-
-    size: int | None = None
-    origins: tuple[tuple[int, Origin], ...] = ()
-    claims: tuple[Claim, ...] = ()
 
 
 class Partial:
@@ -61,7 +44,7 @@ class Partial:
         _at_work.add(self.path)
         try:
             if log:  # before the bytes have our name: a kill in between must not part them from their log
-                self._log = self._start_log(_rows(self.kept))
+                self._log = self._start_log(rows(self.kept))
             if orphan is not None:
                 orphan.move(self.path)
             flags = os.O_RDWR | (0 if orphan else os.O_CREAT | os.O_EXCL)
@@ -83,23 +66,24 @@ class Partial:
 
     def claim(self, claim: Claim) -> None:
         """Say in the log that a piece is there. One short append, so that it is there whole or not at all."""
-        self._append(_claim_row(claim))
+        self._append(claim_row(claim))
 
     def note_size(self, size: int) -> None:
         """Say in the log how long the file is."""
-        self._append(json.dumps({"size": size}) + "\n")
+        self._append(size_row(size))
 
     def note_origin(self, number: int, origin: Origin) -> None:
         """Say in the log which source has a number."""
-        self._append(_origin_row(number, origin))
+        self._append(origin_row(number, origin))
 
     def restart(self, kept: Kept) -> None:
         """Replace the log by one that says this and no more; raises OSError."""
         self.kept = kept
         if self._log >= 0:
-            new = self._start_log(_rows(kept))
-            old, self._log = self._log, new
-            os.close(old)
+            new = self._start_log(rows(kept))
+            with self._handles:
+                old, self._log = self._log, new
+                os.close(old)
 
     def is_intact(self, claim: Claim, size: int, buffer: bytearray) -> bool:
         """Whether the bytes of a piece are those that were claimed; `buffer` holds one piece."""
@@ -118,35 +102,31 @@ class Partial:
     def touch(self) -> None:
         """Show that we are at work."""
         with contextlib.suppress(OSError):
-            os.utime(self.log_path)
+            os.utime(self.log_path if self._log >= 0 else self.path)
 
     def flush(self) -> None:
         """Make bytes durable, then the claims about them; raises OSError."""
-        with self._handles:  # duplicates, so that nobody who wants to close has to wait for the disk
-            handles = [os.dup(handle) for handle in (self._file, self._log) if handle >= 0]
-        try:
+        with self._duplicates() as handles:
             for handle in handles:
                 getattr(os, "fdatasync", os.fsync)(handle)
-        finally:
-            for handle in handles:
-                os.close(handle)
 
     def publish(self, target: PurePath, size: int) -> None:
         """Flush and rename to `target`. Raises OSError; FileNotFoundError where somebody took our file away."""
-        os.ftruncate(self._file, size)
-        os.fsync(self._file)
-        self.close()
-        self.path.replace(target)
-        self.log_path.unlink(missing_ok=True)
+        with self._duplicates() as handles:
+            if not handles:
+                raise OSError(errno.EBADF, os.strerror(errno.EBADF), str(self.path))
+            os.ftruncate(handles[0], size)
+            os.fsync(handles[0])
+        self._let_go()  # on Windows a file that is open has no other name
+        try:
+            self.path.replace(target)
+            self.log_path.unlink(missing_ok=True)
+        finally:
+            _at_work.discard(self.path)  # not before: another file of the same hash would take it for an orphan
 
     def close(self) -> None:
         """Let go of the file, which stays for a later run."""
-        with self._handles:
-            for handle in (self._file, self._log):
-                if handle >= 0:
-                    with contextlib.suppress(OSError):
-                        os.close(handle)
-            self._file = self._log = -1
+        self._let_go()
         _at_work.discard(self.path)
 
     def discard(self) -> None:
@@ -156,9 +136,29 @@ class Partial:
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
 
+    @contextlib.contextmanager
+    def _duplicates(self) -> Iterator[list[int]]:
+        """The file and its log for slow calls, during which anybody may close; none once closed."""
+        with self._handles:
+            handles = [os.dup(handle) for handle in (self._file, self._log) if handle >= 0]
+        try:
+            yield handles
+        finally:
+            for handle in handles:
+                os.close(handle)
+
+    def _let_go(self) -> None:
+        with self._handles:
+            for handle in (self._file, self._log):
+                if handle >= 0:
+                    with contextlib.suppress(OSError):
+                        os.close(handle)
+            self._file = self._log = -1
+
     def _append(self, text: str) -> None:
-        if self._log >= 0:
-            os.write(self._log, text.encode())
+        with self._handles:
+            if self._log >= 0:
+                os.write(self._log, text.encode())
 
     def _start_log(self, text: str) -> int:
         new = self.log_path.with_suffix(_NEW)
@@ -213,30 +213,6 @@ def drop_orphans(folder: PurePath, digest: str) -> None:
                 path.unlink(missing_ok=True)
 
 
-def read_kept(text: str) -> Kept:
-    """The log's rows after the first; a torn or foreign row says nothing.
-
-    >>> read_kept('{"size": 9}\\n0 00c0ffee 0\\n1 00c0f').claims
-    (Claim(index=0, crc=12648430, source=0),)
-    """
-    size: int | None = None
-    origins: dict[int, Origin] = {}
-    claims: dict[int, Claim] = {}
-    for row in text.split("\n")[:-1]:
-        if match := _CLAIM.fullmatch(row):
-            claim = Claim(int(match[1]), int(match[2], 16), int(match[3]))
-            claims[claim.index] = claim
-            continue
-        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
-            told = json.loads(row)
-            if "size" in told:
-                size = int(told["size"])
-            else:
-                validator = told["validator"]
-                origins[int(told["source"])] = Origin(str(told["url"]), None if validator is None else str(validator))
-    return Kept(size, tuple(origins.items()), tuple(claims.values()))
-
-
 def _partials(folder: PurePath, digest: str) -> list[Path]:
     """Data files, and logs whose data file is gone."""
     try:
@@ -248,19 +224,21 @@ def _partials(folder: PurePath, digest: str) -> list[Path]:
 
 
 def _orphan(path: Path) -> Orphan | None:
+    if path in _at_work:
+        return None
     log = path.with_suffix(_LOG)
     try:
-        head, _, rows = log.read_text(encoding="ascii", errors="replace").partition("\n")
+        head, _, text = log.read_text(encoding="ascii", errors="replace").partition("\n")
     except OSError:
-        head = rows = ""
+        head = text = ""
     owner = read_owner(head)
     if owner == this_process():
-        gone: bool | None = path not in _at_work
+        gone: bool | None = True
     else:
         gone = is_gone(owner) if owner else _is_gone_by_name(path)
     if gone is False or (gone is None and not _is_stale(log if owner else path)):
         return None
-    return Orphan(path, read_kept(rows), proved=bool(gone))
+    return Orphan(path, read_kept(text), proved=bool(gone))
 
 
 def _is_gone_by_name(path: Path) -> bool | None:
@@ -279,17 +257,3 @@ def _is_stale(path: Path) -> bool:
         return now - path.lstat().st_mtime > STALE_SECONDS
     except OSError:
         return False
-
-
-def _rows(kept: Kept) -> str:
-    size = json.dumps({"size": kept.size}) + "\n" if kept.size is not None else ""
-    origins = "".join(_origin_row(number, origin) for number, origin in kept.origins)
-    return size + origins + "".join(map(_claim_row, kept.claims))
-
-
-def _origin_row(number: int, origin: Origin) -> str:
-    return json.dumps({"source": number, "url": origin.url, "validator": origin.validator}) + "\n"
-
-
-def _claim_row(claim: Claim) -> str:
-    return f"{claim.index} {claim.crc:08x} {claim.source}\n"

@@ -112,8 +112,8 @@ class Pieces:
         return lease
 
     def bound(self, lease: Lease, stop: int) -> None:
-        """A lease to an end that was not known, or further than the answer goes, ends here."""
-        if lease.stop is None:
+        """A lease to an end that was not known ends here."""
+        if lease.stop is None and lease in self._leases:
             lease.stop = stop if self.size is None else min(stop, self.size)
             for index in range(lease.at // PIECE, _count(lease.stop)):
                 if self._states[index] == _MISSING:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from setup_llm_dev.documents.transfer import Limits, Source
 from setup_llm_dev.errors import Corrupt, SetupError, Unreachable
-from setup_llm_dev.host.configuration import without_credentials
-from setup_llm_dev.host.transfer.words import slow
+from setup_llm_dev.host.addresses import without_credentials
+from setup_llm_dev.host.transfer.words import counted, slow
 from setup_llm_dev.host.web.answers import Failed
 from setup_llm_dev.messages import message
 
@@ -62,7 +62,7 @@ class Routes:
     """All sources of a file, in the order in which they are tried. Its user holds a lock around every call."""
 
     def __init__(self, sources: Sequence[Source], limits: Limits, clock: Callable[[], float]) -> None:
-        self.all = [Route(number, source) for number, source in enumerate(sources)]
+        self.all = [Route(number, source) for number, source in enumerate(dict.fromkeys(sources))]
         self._limits = limits
         self._clock = clock
         self._only: Route | None = None
@@ -88,7 +88,8 @@ class Routes:
         weak = self._is_weak(route, fresh)
         route.progress = 0
         if not failure.again or route.failures >= self._limits.tries:
-            route.banned = _counted(failure.error, route.failures)
+            error = failure.error
+            route.banned = counted(error, route.failures) if isinstance(error, Unreachable) else error
         elif weak:
             route.banned = slow(shown(route), self._limits.floor_rate)
         elif failure.wait is not None:
@@ -136,7 +137,7 @@ class Routes:
         if any(route.banned is None for route in self.all):
             return None
         if not self.all:
-            return Unreachable(message("nobody is known to have it"))
+            return Unreachable(message("no address is known that it could be fetched from"))
         wrong = (route.banned for route in self.all if isinstance(route.banned, Corrupt))
         return next(wrong, self.all[-1].banned)
 
@@ -154,13 +155,6 @@ class Routes:
 
     def _most(self, route: Route) -> int:
         return route.ceiling if route.ranges else 1
-
-
-def _counted(error: SetupError, times: int) -> SetupError:
-    if times < 2 or not isinstance(error, Unreachable):
-        return error
-    text = message("{what}; tried {times} times", what=error.message, times=times)
-    return Unreachable(text, url=error.url, status=error.status, hint=error.hint)
 
 
 def shown(route: Route) -> str:

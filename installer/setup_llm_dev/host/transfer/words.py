@@ -11,6 +11,14 @@ def cut_off(url: str) -> Unreachable:
     return Unreachable(message("the answer of {url} was cut off", url=url), url=url)
 
 
+def counted(error: Unreachable, times: int) -> Unreachable:
+    """The same error, with how often it was tried where that was more than once."""
+    if times < 2:
+        return error
+    text = message("{what}; tried {times} times", what=error.message, times=times)
+    return Unreachable(text, url=error.url, status=error.status, hint=error.hint)
+
+
 def endless(url: str) -> Corrupt:
     """A body of unknown length went on and on."""
     return Corrupt(message("{url} sends more than any file that we expect", url=url))
@@ -51,7 +59,7 @@ def slow(url: str, rate: int) -> Unreachable:
 def late(name: str, seconds: float) -> Unreachable:
     """The deadline of the whole call is over."""
     return Unreachable(
-        message("{name} was not there after {seconds} seconds", name=name, seconds=round(seconds)),
+        message("{name} could not be fetched within {seconds} seconds", name=name, seconds=round(seconds)),
         hint=message("run the same command again; it goes on from there"),
     )
 
@@ -60,6 +68,14 @@ def with_kept(error: Unreachable, name: str, kept: int) -> Unreachable:
     """The same error, with how many bytes stay for the next run."""
     text = message("{what}; {megabytes} MB of {name} are kept", what=error.message, megabytes=kept // 10**6, name=name)
     return Unreachable(text, url=error.url, status=error.status, hint=error.hint)
+
+
+def taken_over(name: str) -> SystemRefused:
+    """Our partial file is gone: we slept so long that a process on another machine took it for nobody's."""
+    return SystemRefused(
+        message("somebody else took over what was fetched of {name}", name=name),
+        hint=message("run the same command again; if another machine shares this folder, wait until it is through"),
+    )
 
 
 def no_room(need: int, have: int, folder: PurePath) -> SystemRefused:

@@ -15,7 +15,7 @@ from requests.auth import AuthBase, HTTPBasicAuth
 
 from setup_llm_dev.documents.transfer import Limits, Source
 from setup_llm_dev.errors import Corrupt, SetupError, Unreachable
-from setup_llm_dev.host.configuration import without_credentials
+from setup_llm_dev.host.addresses import without_credentials
 from setup_llm_dev.host.web.answer_headers import header_text, number, retry_after, strong_validator
 from setup_llm_dev.host.web.http_session import Session, in_words, refused_by, refused_by_proxy
 from setup_llm_dev.host.web.no_answer import login_page, ring, too_long

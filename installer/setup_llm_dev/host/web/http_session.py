@@ -13,7 +13,7 @@ from requests.adapters import HTTPAdapter
 from requests.utils import should_bypass_proxies
 
 from setup_llm_dev.errors import Corrupt, Unreachable, UsageError
-from setup_llm_dev.host.configuration import without_credentials
+from setup_llm_dev.host.addresses import without_credentials
 from setup_llm_dev.host.web.redirects import next_address
 from setup_llm_dev.host.web.sockets import POOLS
 from setup_llm_dev.messages import Message, message
@@ -137,7 +137,7 @@ def in_words(error: BaseException, url: str, environment: Mapping[str, str] | No
         return untrusted(url)
     if isinstance(error, requests.exceptions.InvalidSchema) and "SOCKS" in str(error):
         return Unreachable(
-            message("{host} is behind a SOCKS proxy, which we don't speak ({url})", host=host, url=url),
+            message("{host} is behind a SOCKS proxy, which is not supported ({url})", host=host, url=url),
             url=url,
             hint=message("set HTTPS_PROXY to the same proxy's HTTP address; most have one"),
         )

@@ -1,7 +1,7 @@
 """Answers that bring no bytes, in words: a login page, redirects without end, a pause that is too long."""
 
 from setup_llm_dev.errors import Unreachable
-from setup_llm_dev.host.configuration import without_credentials
+from setup_llm_dev.host.addresses import without_credentials
 from setup_llm_dev.host.web.http_session import host_of
 from setup_llm_dev.messages import message
 

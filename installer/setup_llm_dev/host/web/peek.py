@@ -8,6 +8,7 @@ from time import monotonic
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from setup_llm_dev.errors import Unreachable
 from setup_llm_dev.host.cancel import Cancel
 from setup_llm_dev.host.world import Host
 
@@ -52,16 +53,15 @@ def peek(host: Host, url: str, *, most: int, seconds: float, first: int | None =
             asked = tuple(urlsplit(one.url).netloc.rpartition("@")[2].lower() for one in (*answer.history, answer))
             kind = answer.headers.get("Content-Type", "")
             return Peek(answer.status_code, answer.url, asked, kind, body[:most])
-    except (requests.RequestException, ValueError):  # ValueError: an address that is none, in a redirect
+    except (requests.RequestException, Unreachable, ValueError):  # a redirect that we don't follow, or to no address
         return None
 
 
 def all_at_once(questions: Mapping[T, Callable[[], bool]], seconds: float, cancel: Cancel) -> frozenset[T]:
-    """Those that are answered with yes within `seconds`; whoever is still thinking then is left behind.
+    """Those that are answered with yes within `seconds`. Raises Interrupted.
 
-    Raises Interrupted.
-
-    The threads are nobody's duty to join: a name server that does not answer can't be interrupted.
+    Nobody waits for the thread of a question that is still open then: a name server that does not answer can't be
+    interrupted.
     """
     answers = {key: _started(question) for key, question in questions.items()}
     deadline = monotonic() + seconds

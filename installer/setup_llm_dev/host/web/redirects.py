@@ -5,7 +5,7 @@ import socket
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from setup_llm_dev.errors import Corrupt
-from setup_llm_dev.host.configuration import without_credentials
+from setup_llm_dev.host.addresses import without_credentials
 from setup_llm_dev.messages import Message, message
 
 Origin = tuple[str, str, int | None]
@@ -90,7 +90,7 @@ def _resolved(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
 def _refused(address: str, target: str, why: Message) -> Corrupt:
     return Corrupt(
         message(
-            "{url} sends us on to {target}, where we don't go: {why}",
+            "{url} redirects to {target}, which is refused: {why}",
             url=without_credentials(address),
             target=without_credentials(target),
             why=why,

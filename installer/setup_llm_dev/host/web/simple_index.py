@@ -3,12 +3,13 @@
 The resolver could be asked instead, but it can't say apart «not offered» and «not reachable», and the report must.
 """
 
+import contextlib
 import json
 import re
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import url2pathname
 
 from packaging.tags import Tag
@@ -16,7 +17,7 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 from packaging.version import Version
 
 from setup_llm_dev.errors import Unreachable
-from setup_llm_dev.host.configuration import without_credentials
+from setup_llm_dev.host.addresses import without_credentials
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 
@@ -94,7 +95,7 @@ def _rows(body: bytes, url: str) -> list[Link]:
     try:
         files = json.loads(body).get("files", [])
         return [Link(str(file["filename"]), _sha256(file.get("hashes", {}).get("sha256"))) for file in files]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _no_index(url, None) from error
 
 
@@ -112,15 +113,20 @@ class _Links(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         href = dict(attrs).get("href") if tag == "a" else None
-        if href:
-            parts = urlsplit(href)
+        with contextlib.suppress(ValueError):  # an address that is none leads to no file
+            self._take(urlsplit(href or ""))
+
+    def _take(self, parts: SplitResult) -> None:
+        if parts.path:
             name = unquote(parts.path.rsplit("/", 1)[-1])
             self.found.append(Link(name, _sha256(parts.fragment.removeprefix("sha256="))))
 
 
 def _hrefs(text: str) -> list[Link]:
+    """The links of a page, up to where it is no HTML any more."""
     parser = _Links()
-    parser.feed(text)
+    with contextlib.suppress(AssertionError):  # what Python's parser says of a marked section that it does not know
+        parser.feed(text)
     return parser.found
 
 

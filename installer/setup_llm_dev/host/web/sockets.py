@@ -16,16 +16,27 @@ class Wire:
     def __init__(self) -> None:
         self._socket: Any = None
         self._is_cut = False
+        self._lock = threading.Lock()
 
     def use(self, found: Any) -> None:
         """The socket of the connection that this request got."""
-        self._socket = found
-        if self._is_cut:
-            self.cut()
+        with self._lock:
+            self._socket = found
+            if self._is_cut:
+                self._shut()
+
+    def let_go(self) -> None:
+        """The request is over: its connection may serve another one from now on, and is not ours to end."""
+        with self._lock:
+            self._socket = None
 
     def cut(self) -> None:
         """Whoever waits for this socket wakes up and finds the end of the stream."""
-        self._is_cut = True
+        with self._lock:
+            self._is_cut = True
+            self._shut()
+
+    def _shut(self) -> None:
         with contextlib.suppress(OSError, AttributeError):  # gone already, or TLS within TLS
             if isinstance(self._socket, socket.socket):
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
