@@ -1,5 +1,6 @@
 """InstallIde on real parts: a generated PyCharm with the real layout, real files, real processes, real kills."""
 
+import errno
 import io
 import json
 import os
@@ -12,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ import pytest
 
 from setup_llm_dev.components.pycharm_install import ide_steps
 from setup_llm_dev.documents.events import Applied, Failed, Skipped
+from setup_llm_dev.documents.journal import Receipt
 from setup_llm_dev.documents.layout import Layout
 from setup_llm_dev.documents.lock import ArchiveIdeLock
 from setup_llm_dev.documents.machine import Machine
@@ -27,12 +29,13 @@ from setup_llm_dev.documents.transfer import Limits
 from setup_llm_dev.errors import Busy, Corrupt, Refused, SetupError, Unreachable
 from setup_llm_dev.host.archives.extract import extracting
 from setup_llm_dev.host.fetch import Fetcher
+from setup_llm_dev.host.files import Files
 from setup_llm_dev.host.transfer.store import Store
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message
 from setup_llm_dev.stages.execute import execute
 from setup_llm_dev.steps.ide import Follower, InstallIde
-from setup_llm_dev.steps.ide_tree import sweep_ides
+from setup_llm_dev.steps.ide_tree import keep_aside, place_aside, places_aside, read_facts, sweep_ides
 from setup_llm_dev.steps.step import Satisfied, Unsatisfied, silent
 from tests.ground import layout_in, scratch_host
 from tests.upstream.acts import cut, slow, status
@@ -289,6 +292,81 @@ def test_files_of_the_user_outlive_the_mending(bench: Bench) -> None:
     assert (kept / "plugins/mine/notes.txt").read_text() == "mine"
 
 
+def _mend_with(bench: Bench, mark: str) -> Receipt:
+    """The user puts something in, something else breaks, and the tree is made anew."""
+    (bench.home / "bin/pycharm64.vmoptions").write_text(mark)
+    (bench.home / "bin/mine.txt").write_text(mark)
+    (bench.home / "lib/app.jar").write_bytes(b"damaged")
+    place = str(place_aside(bench.host, bench.home))
+    told = why(bench.step, bench.host)
+    assert f"moves to {place}: bin/mine.txt, bin/pycharm64.vmoptions" in told, "the plan says so"
+    bench.stored()
+    receipt = bench.step.apply(bench.host, silent)
+    assert receipt["kept"] == place
+    assert isinstance(bench.step.prove(bench.host, full=True), Satisfied)
+    return receipt
+
+
+def test_what_an_earlier_mending_kept_is_never_lost(bench: Bench) -> None:
+    bench.install()
+    kept = [_mend_with(bench, mark)["kept"] for mark in ("first", "second", "third")]
+    assert kept == [f"{bench.home}.kept{end}" for end in ("", "-2", "-3")]
+    for place, mark in zip(kept, ("first", "second", "third"), strict=True):
+        assert (Path(place) / "bin/mine.txt").read_text() == mark
+        assert (Path(place) / "bin/pycharm64.vmoptions").read_text() == mark
+    assert [str(place) for place in places_aside(bench.host, bench.home)] == kept
+
+
+@pytest.mark.parametrize("name", ["mine.txt", "bin/pycharm64.vmoptions"])
+def test_a_file_of_the_users_that_became_a_folder_is_kept_too(bench: Bench, name: str) -> None:
+    bench.install()
+    for mark in ("file", "folder"):
+        place = bench.home / name
+        if mark == "folder":
+            place.unlink(missing_ok=True)
+            place.mkdir()
+            place = place / "inside.txt"
+        place.write_text(mark)
+        (bench.home / "lib/app.jar").write_bytes(b"damaged")
+        bench.stored()
+        bench.step.apply(bench.host, silent)
+        assert isinstance(bench.step.check(bench.host), Satisfied)
+    assert (Path(f"{bench.home}.kept") / name).read_text() == "file"
+    assert (Path(f"{bench.home}.kept-2") / name / "inside.txt").read_text() == "folder"
+
+
+def test_all_that_is_kept_moves_or_nothing(bench: Bench) -> None:
+    """Something on the way is in the way: what had moved already comes back, and the next run can go on."""
+    bench.install()
+    for name in ("a.txt", "b.txt"):
+        (bench.home / name).write_text(name)
+    before = tree(bench.home)
+
+    class Full(Files):
+        def rename(self, path: PurePath, target: PurePath) -> None:
+            if path.name == "b.txt":
+                raise OSError(errno.ENOSPC, "full", str(target))
+            super().rename(path, target)
+
+    facts = read_facts(bench.host, bench.step.facts)
+    assert facts is not None
+    with pytest.raises(OSError, match="full"):
+        keep_aside(replace(bench.host, files=Full()), bench.home, facts.tree)
+    assert tree(bench.home) == before
+    assert not Path(f"{bench.home}.kept").exists()
+    assert keep_aside(bench.host, bench.home, facts.tree) == Path(f"{bench.home}.kept")
+    assert sorted(tree(Path(f"{bench.home}.kept"))) == ["a.txt", "b.txt"]
+
+
+def test_a_link_to_a_folder_counts_as_something_kept(bench: Bench, tmp_path: Path) -> None:
+    bench.install()
+    kept = Path(f"{bench.home}.kept")
+    kept.mkdir()
+    assert place_aside(bench.host, bench.home) == kept, "an empty one is what a killed run left"
+    (kept / "mine").symlink_to(tmp_path)
+    assert place_aside(bench.host, bench.home) == Path(f"{bench.home}.kept-2")
+
+
 def test_a_foreign_folder_of_that_name_is_refused_and_left(bench: Bench) -> None:
     bench.home.mkdir(parents=True)
     (bench.home / "thesis.txt").write_text("mine")
@@ -311,6 +389,26 @@ def test_an_ide_that_updated_itself_is_the_users(bench: Bench) -> None:
     (left,) = step.undo(bench.host, {})
     assert "updated itself" in str(left)
     assert (bench.home / "lib/app.jar").read_bytes() == b"newer"
+
+
+@pytest.mark.parametrize("facts", ["whole", "damaged"])
+def test_an_ide_that_updated_itself_is_not_replaced_by_another_archive(bench: Bench, facts: str) -> None:
+    step = bench.install()
+    info = bench.home / "product-info.json"
+    info.write_text(info.read_text().replace(VERSION, "2026.4.1"))
+    (bench.home / "lib/new.jar").write_bytes(b"newer")
+    if facts == "damaged":
+        Path(step.facts).write_bytes(b"{")
+    before = tree(bench.home)
+    bench.archive = pycharm_archive(VERSION, BUILD, stubs=3)
+    bench.stored()
+    assert isinstance(bench.step.check(bench.host), Unsatisfied)
+    with pytest.raises(Refused) as error:
+        bench.step.apply(bench.host, silent)
+    assert "updated itself to 2026.4.1" in str(error.value)
+    assert "--upgrade" in str(error.value.hint)
+    assert tree(bench.home) == before
+    assert not Path(f"{bench.home}.kept").exists()
 
 
 # lies and accidents ---------------------------------------------------------------------------------------

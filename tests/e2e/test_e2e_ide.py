@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli_w
 
 from tests.e2e.machine import CLOSED, Done, Machine
 from tests.e2e.toy import PYCHARM, Toy
@@ -68,6 +70,81 @@ def test_an_archive_that_is_here_needs_nobody(toy: Toy, toy_machine: Machine, tm
     assert done.code == 0, done.said
     assert (toy_machine.data / "ide" / "pycharm-2026.4.1" / "bin" / "pycharm").is_file()
     assert toy.apply(toy_machine, *words, "--json").document()["changed"] is False
+
+
+def given(folder: Path) -> tuple[str, ...]:
+    """The arguments for another archive of the same PyCharm."""
+    archive = folder / "another.tar.gz"
+    archive.write_bytes(pycharm_archive(PYCHARM, "263.8665.41", stubs=5))
+    right = subprocess.run(["sha256sum", archive], capture_output=True, text=True).stdout[:64]
+    return "--pycharm-archive", str(archive), "--pycharm-sha256", right
+
+
+def test_projects_do_not_take_the_pycharm_of_one_version_from_each_other(
+    toy: Toy, toy_machine: Machine, tmp_path: Path
+) -> None:
+    one, other = toy_machine.home / "one", toy_machine.home / "other"
+    assert toy.apply(toy_machine, "--workspace", str(one)).code == 0
+    before = manifest(ide(toy_machine))
+    refused = toy.apply(toy_machine, "--workspace", str(other), *given(tmp_path))
+    assert refused.code == 3, refused.said
+    assert str(one) in refused.err
+    assert changes(before, manifest(ide(toy_machine))) == []
+    assert not (other / ".venv").exists(), "before anything is made"
+    shared = toy.apply(toy_machine, "--workspace", str(other), "--upgrade")
+    assert shared.code == 0, f"as the hint says: {shared.said}"
+    assert toy_machine.run("status", str(toy.recipe), "--workspace", str(one)).code == 0
+    assert toy_machine.run("undo", str(toy.recipe), "--workspace", str(other)).code == 0
+    alone = toy.apply(toy_machine, "--workspace", str(one), *given(tmp_path))
+    assert alone.code == 0, f"nobody else works with it: {alone.said}"
+    assert len(list(ide(toy_machine).rglob("stubs/package-*"))) == 5
+
+
+def test_a_pycharm_that_has_updated_itself_is_not_replaced_by_an_older_one(
+    toy: Toy, toy_machine: Machine, tmp_path: Path
+) -> None:
+    assert toy.apply(toy_machine).code == 0
+    told = ide(toy_machine) / "product-info.json"
+    told.write_text(told.read_text().replace(PYCHARM, "2026.4.1"))
+    before = manifest(ide(toy_machine))
+    for folder in (toy_machine.workspace, toy_machine.home / "other"):
+        refused = toy.apply(toy_machine, "--workspace", str(folder), *given(tmp_path))
+        assert refused.code == 3, refused.said
+        assert "updated itself to 2026.4.1" in refused.err
+        assert changes(before, manifest(ide(toy_machine))) == []
+    assert not ide(toy_machine).with_name(f"pycharm-{PYCHARM}.kept").exists()
+
+
+def test_what_was_put_into_a_pycharm_that_is_made_anew_is_named(toy: Toy, toy_machine: Machine) -> None:
+    assert toy.apply(toy_machine).code == 0
+    (ide(toy_machine) / "mine.txt").write_text("mine")
+    (ide(toy_machine) / "bin" / "pycharm").write_bytes(b"damaged")
+    kept = ide(toy_machine).with_name(f"pycharm-{PYCHARM}.kept")
+    plan = toy_machine.run("plan", *toy.words()[1:], "--pin", "--json").document()
+    [install] = [step for step in plan["steps"] if step["id"] == "ide"]
+    assert f"moves to {kept}: mine.txt" in str(install["why_not"])
+    done = toy.apply(toy_machine, "--json")
+    assert done.code == 0, done.said
+    assert (kept / "mine.txt").read_text() == "mine"
+    assert [note for note in done.document()["notes"] if str(kept) in note]
+
+
+def test_a_lock_that_came_with_a_project_does_not_choose_the_bytes(toy: Toy, toy_machine: Machine) -> None:
+    """Neither from a host that is nobody's, nor under the version of a release whose hash we know."""
+    assert toy.apply(toy_machine).code == 0
+    place, beside = toy_machine.workspace / "setup-llm-dev.lock.toml", toy_machine.workspace / "pylock.toy.toml"
+    lock, pylock = tomllib.loads(place.read_text()), beside.read_bytes()
+    assert toy_machine.run("uninstall", "-y").code == 0
+    known = {"version": "2026.2.3", "settings_name": "PyCharm2026.2", "evidence": "catalogue"}
+    for changed, code in (({"url": "https://evil.example/pycharm.tar.gz"}, 2), (known, 5)):
+        toy_machine.workspace.mkdir(parents=True, exist_ok=True)
+        place.write_text(tomli_w.dumps(lock | {"ide": lock["ide"] | changed}))
+        beside.write_bytes(pylock)
+        done = toy.apply(toy_machine)
+        assert done.code == code, done.said
+        assert not (toy_machine.data / "ide").exists()
+        assert not os.path.lexists(toy_machine.home / ".local/bin/pycharm")
+        assert not toy_machine.venv.exists()
 
 
 def test_a_pycharm_of_the_users_is_used_and_never_touched(toy: Toy, toy_machine: Machine) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.e2e.machine import Done, Machine
 from tests.e2e.toy import PYCHARM, Toy
-from tests.oracle import changes, done_holds, manifest
+from tests.oracle import MARKER, changes, done_holds, manifest
 
 NEWER = "2026.4.1"
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
@@ -45,8 +45,8 @@ def menu(machine: Machine) -> str:
     return (machine.home / ".local/share/applications/setup-llm-dev-pycharm.desktop").read_text()
 
 
-def of_project(machine: Machine, toy: Toy, word: str, folder: Path) -> Done:
-    return machine.run(word, str(toy.recipe), "--workspace", str(folder))
+def of_project(machine: Machine, toy: Toy, word: str, folder: Path, *more: str) -> Done:
+    return machine.run(word, str(toy.recipe), "--workspace", str(folder), *more)
 
 
 WAITED = {"ide-memory", "ide-interpreter"}
@@ -54,8 +54,7 @@ WAITED = {"ide-memory", "ide-interpreter"}
 
 
 def drifted(status: Done) -> set[str]:
-    lines = [line.split() for line in status.out.splitlines() if "DRIFTED" in line]
-    return {words[1].rstrip(":") for words in lines}
+    return {step["id"] for step in status.document()["steps"] if not step["satisfied"]}
 
 
 @contextmanager
@@ -91,7 +90,7 @@ def test_uninstall_keeps_what_is_not_ours_among_the_ides_and_says_so(toy: Toy, t
     done = toy_machine.run("uninstall", "-y", "--json")
     assert done.code == 0, done.said
     files = {path for path, entry in manifest(toy_machine.data).items() if entry.kind == "file"}
-    assert files == {f"ide/{path.relative_to(toy_machine.data / 'ide')}"
+    assert files - {MARKER} == {f"ide/{path.relative_to(toy_machine.data / 'ide')}"
                      for path in (mine, notes, kept / "pycharm64.vmoptions", own / "bin/pycharm")}  # fmt: skip
     told = {entry["path"] for entry in done.document()["kept"]}
     assert told >= {str(ide(toy_machine)), str(kept), str(notes), str(own)}
@@ -113,6 +112,47 @@ def test_uninstall_leaves_a_pycharm_that_has_updated_itself(toy: Toy, toy_machin
     assert done.code == 0, done.said
     assert changes(before, manifest(ide(toy_machine))) == []
     assert done.out.count(str(ide(toy_machine))) >= 1, "said after, too"
+    _can_be_started(toy_machine)
+
+
+def _can_be_started(machine: Machine) -> None:
+    assert Path(command(machine)).is_file()
+    assert f"{ide(machine)}/bin/pycharm" in menu(machine)
+
+
+def test_undo_leaves_a_pycharm_that_has_updated_itself_and_what_starts_it(toy: Toy, toy_machine: Machine) -> None:
+    """Also where another project has found it and works with it; and once the user removes it, the rest can go."""
+    one, two = toy_machine.home / "one", toy_machine.home / "two"
+    assert toy.apply(toy_machine, "--workspace", str(one)).code == 0
+    told = ide(toy_machine) / "product-info.json"
+    newer = {"version": "2026.4.1", "dataDirectoryName": "PyCharm2026.4"}
+    told.write_text(json.dumps(json.loads(told.read_text()) | newer))
+    assert toy.apply(toy_machine, "--workspace", str(two)).code == 0
+    assert 'kind = "installed"' in (two / "setup-llm-dev.lock.toml").read_text()
+    undone = of_project(toy_machine, toy, "undo", one)
+    assert undone.code == 0, undone.said
+    for step in ("ide", "ide-launcher", "ide-desktop"):
+        assert f"{step} stays: {two} uses it" in undone.out
+    _can_be_started(toy_machine)
+    assert of_project(toy_machine, toy, "undo", two).code == 0
+    _can_be_started(toy_machine)
+    shutil.rmtree(ide(toy_machine))
+    gone = toy_machine.run("uninstall", "-y")
+    assert gone.code == 0, gone.said
+    assert not os.path.lexists(toy_machine.home / ".local/bin/pycharm")
+    assert not (toy_machine.home / ".local/share/applications").exists()
+
+
+def test_undo_of_its_only_project_leaves_a_pycharm_that_has_updated_itself_startable(
+    toy: Toy, toy_machine: Machine
+) -> None:
+    assert toy.apply(toy_machine).code == 0
+    told = ide(toy_machine) / "product-info.json"
+    told.write_text(json.dumps(json.loads(told.read_text()) | {"version": "2026.4.1"}))
+    undone = toy_machine.run("undo", str(toy.recipe))
+    assert undone.code == 0, undone.said
+    assert f"ide-launcher stays: it starts {ide(toy_machine)}" in undone.out
+    _can_be_started(toy_machine)
 
 
 def test_without_journals_uninstall_still_takes_the_pycharm_but_not_what_was_put_into_it(
@@ -177,7 +217,7 @@ def test_undo_takes_the_newer_pycharm_that_only_its_project_used(toy: Toy, toy_m
     assert undone.code == 0, undone.said
     assert not ide(toy_machine, NEWER).exists()
     assert (command(toy_machine), menu(toy_machine)) == (before, entry)
-    status = of_project(toy_machine, toy, "status", one)
+    status = of_project(toy_machine, toy, "status", one, "--json")
     assert status.code == 0, status.said
 
 
@@ -190,7 +230,7 @@ def test_undo_of_the_older_one_leaves_the_command_to_the_newer(toy: Toy, toy_mac
     assert undone.code == 0, undone.said
     assert "changed since" not in undone.out
     assert not ide(toy_machine).exists()
-    assert not drifted(of_project(toy_machine, toy, "status", two)) - WAITED
+    assert not drifted(of_project(toy_machine, toy, "status", two, "--json")) - WAITED
     assert of_project(toy_machine, toy, "undo", two).code == 0
     assert not os.path.lexists(toy_machine.home / ".local/bin/pycharm")
     assert not (toy_machine.home / ".local/share/applications").exists()
@@ -229,7 +269,7 @@ def test_undo_hands_the_command_to_the_project_that_has_relied_on_it(
     assert not ide(toy_machine, NEWER).exists()
     assert PYCHARM in command(toy_machine)
     assert PYCHARM in menu(toy_machine)
-    assert not drifted(of_project(toy_machine, toy, "status", one)) - WAITED
+    assert not drifted(of_project(toy_machine, toy, "status", one, "--json")) - WAITED
     assert of_project(toy_machine, toy, "undo", one).code == 0
     assert not os.path.lexists(toy_machine.home / ".local/bin/pycharm")
 
@@ -244,4 +284,4 @@ def test_what_another_project_found_ready_stays_for_it(toy: Toy, toy_machine: Ma
     for step in ("ide", "ide-launcher", "ide-desktop", "model", "environment", "packages"):
         assert f"{step} stays: {two} uses it" in undone.out
     assert done_holds(two) == []
-    assert of_project(toy_machine, toy, "status", two).code == 0
+    assert of_project(toy_machine, toy, "status", two, "--json").code == 0

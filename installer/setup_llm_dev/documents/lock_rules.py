@@ -104,6 +104,8 @@ def _fetched(files: tuple[ModelFile, ...], hash_of: Callable[[ModelFile], str | 
 def _archive(ide: ArchiveIdeLock) -> Iterator[Problem]:
     if ide.evidence == "maker" and values.parsed(ide.url)[0] == "file":
         yield Problem("url", message("“{value}” is no address of the maker's", value=shown(ide.url)))
+    if ide.evidence == "user" and values.parsed(ide.url)[0] != "file":
+        yield Problem("evidence", message("a user vouches for a file alone, not for “{value}”", value=shown(ide.url)))
 
 
 def _nothing_more(_: Any) -> Iterator[Problem]:

@@ -3,15 +3,18 @@
 import json
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from html.parser import HTMLParser
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from setup_llm_dev.documents.mirror_catalog import KindRow, MirrorRow
+from setup_llm_dev.errors import Corrupt
 from setup_llm_dev.host.configuration import Surroundings
 from setup_llm_dev.host.resolver import Uv, find_uv
 from setup_llm_dev.host.temporary import temporary
 from setup_llm_dev.host.web.carriers import Kind
 from setup_llm_dev.host.web.peek import Peek, peek
+from setup_llm_dev.host.web.redirects import next_address
 from setup_llm_dev.host.world import Host
 
 _PAGE = 1 << 18  # enough of a page of an index to meet a file; whole ones have megabytes
@@ -78,7 +81,7 @@ def _index(place: _Place, magic: tuple[bytes, ...]) -> bool:
     answer = place.page(place.variant if place.flat else None)
     if answer is None:
         return False
-    url = _first_file(answer)
+    url = first_file(answer)
     found = place.file(url) if url else None
     return found is not None and found.body.startswith(magic)
 
@@ -146,11 +149,19 @@ class _Files(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         href = dict(attrs).get("href") if tag == "a" else None
-        if href and urlsplit(href).path.endswith(_FILES):
-            self.found.append(href)
+        with suppress(ValueError):  # a link to no address
+            if href and urlsplit(href).path.endswith(_FILES):
+                self.found.append(href)
 
 
-def _first_file(page: Peek) -> str | None:
+def first_file(page: Peek) -> str | None:
+    """The address of the first file that a page of an index names.
+
+    None where there is none, and where no redirect would be followed: a weaker scheme, this machine or its network.
+    """
     parser = _Files()
     parser.feed(page.body.decode("utf-8", "replace"))
-    return urljoin(page.url, parser.found[0]) if parser.found else None
+    try:
+        return next_address(page.url, parser.found[0]) if parser.found else None
+    except Corrupt:
+        return None

@@ -31,7 +31,7 @@ def pin_ide(request: Request, catalog: IdeCatalog) -> tuple[IdeLock | None, tupl
         return archive_lock(request, catalog, request.ide_archive, request.ide_sha256), gaps
     if request.ide_sha256 is not None:
         raise UsageError(
-            message("--pycharm-sha256 says nothing without --pycharm-archive"),
+            message("--pycharm-sha256 means nothing without --pycharm-archive"),
             hint=message("give both, or neither"),
         )
     installed = installed_fitting(request.machine, request.recipe.ide.version)
@@ -122,8 +122,8 @@ def _by_hand() -> Message:
 def _not_for(request: Request) -> Gap:
     """This version unpacks archives for Linux; Refused (3) where the recipe can't do without."""
     why = message(
-        "PyCharm is installed on Linux (x86_64, arm64) only by this version, not on {os} {arch}; install it from "
-        "{url} and it will be found",
+        "this version installs PyCharm on Linux only (x86_64, arm64), not on {os} {arch}; install it yourself from "
+        "{url}, and it will be found",
         os=request.machine.os, arch=request.machine.arch, url=PAGE,
     )  # fmt: skip
     if request.recipe.ide.required:

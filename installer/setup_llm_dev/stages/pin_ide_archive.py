@@ -23,7 +23,10 @@ def archive_lock(request: Request, catalog: IdeCatalog, archive: PurePath, told:
     path = request.host.files.resolve(archive)
     expected = _expected(told)
     if not request.host.files.is_file(path):
-        raise UsageError(message("--pycharm-archive: {path} is no file", path=str(archive)))
+        raise UsageError(
+            message("--pycharm-archive: {path} is no file", path=str(archive)),
+            hint=message("name the PyCharm archive (.tar.gz) as it was downloaded"),
+        )
     found, size = _hash(request, path)
     if expected is None and not catalog.knows(found):
         raise _nobody_vouches(path, found)

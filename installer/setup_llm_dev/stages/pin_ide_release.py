@@ -10,12 +10,13 @@ from setup_llm_dev.documents.ide_origins import Origins
 from setup_llm_dev.documents.ide_version import LATEST
 from setup_llm_dev.documents.lock import ArchiveIdeLock
 from setup_llm_dev.errors import Corrupt, Refused, Unreachable
-from setup_llm_dev.host.configuration import without_credentials
+from setup_llm_dev.host.addresses import without_credentials
 from setup_llm_dev.host.ide.feed import checksum, releases
 from setup_llm_dev.messages import message
 from setup_llm_dev.stages.request import Request
 
 Found = tuple[Release, Download]
+Known = tuple[IdeBuild, IdeFile]
 
 
 def release_lock(request: Request, catalog: IdeCatalog, platform: str) -> ArchiveIdeLock:
@@ -80,7 +81,7 @@ class _Release:
             if why is not None:
                 shown = without_credentials(self._feed)
                 raise Unreachable(
-                    message("the list of releases at {url} is not followed: {field}: {why}", url=shown, field=key,
+                    message("the list of releases at {url} is not used: {field}: {why}", url=shown, field=key,
                             why=why),
                     url=shown,
                 )  # fmt: skip
@@ -116,6 +117,8 @@ class _Release:
     # hashes -------------------------------------------------------------------------------------------------
 
     def _locked(self, release: Release, file: Download) -> ArchiveIdeLock:
+        if self._maker_is_silent and self._known_hash(release) is not None:
+            return self._unvouched(release, file, Unreachable(message("the download host of JetBrains is silent")))
         try:
             told = checksum(
                 self._request.host,
@@ -154,12 +157,10 @@ class _Release:
     def _known_instead(self, error: Unreachable, release: Release | None = None) -> ArchiveIdeLock:
         """The newest build whose hash we know and that some host carries; raises `error` where there is none."""
         pairs = self._catalog.hashed(self._wish, self._platform)
-        addresses = [(pair, url) for pair in pairs for url in self._carriers(self._catalog.url(pair[1]))]
-        sizes = self._request.host.fetcher().sizes(tuple(url for _, url in addresses))
-        carried = [pair for (pair, _), size in zip(addresses, sizes, strict=True) if size is not None]
-        if not carried:
+        carried = self._carried(tuple(pairs))
+        if carried is None:
             raise error
-        build, file = carried[0]
+        build, file = carried
         self._request.say(
             message("PyCharm {version} is taken, since its hash is known here: {why}", version=build.version,
                     why=error.message)
@@ -168,6 +169,26 @@ class _Release:
                          version=build.version, newer=release.text, why=error.message)
         )  # fmt: skip
         return self._of_catalogue(build, file)
+
+    def _carried(self, known: tuple[Known, ...]) -> Known | None:
+        """The newest that some host has; the maker's is asked only for what is newer than the mirrors' newest."""
+        mirrored = self._newest_at(known, maker=False)
+        newer = known if mirrored is None else known[: known.index(mirrored)]
+        if self._maker_is_silent or not newer:
+            return mirrored
+        return self._newest_at(newer, maker=True) or mirrored
+
+    @property
+    def _maker_is_silent(self) -> bool:
+        """Whether we turned to mirrors because its download host did not answer; with the preset `cn` nobody asked."""
+        surroundings = self._request.surroundings
+        return "jetbrains_downloads" in surroundings.chosen and surroundings.preset != "cn"
+
+    def _newest_at(self, known: tuple[Known, ...], *, maker: bool) -> Known | None:
+        places = [(pair, self._catalog.url(pair[1])) for pair in known]
+        asked = [(pair, url) for pair, own in places for url in self._carriers(own) if (url == own) is maker]
+        sizes = self._request.host.fetcher().sizes(tuple(url for _, url in asked))
+        return next((pair for (pair, _), size in zip(asked, sizes, strict=True) if size is not None), None)
 
     # locks --------------------------------------------------------------------------------------------------
 

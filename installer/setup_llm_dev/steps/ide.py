@@ -1,6 +1,7 @@
 """Unpack a PyCharm beside earlier ones: streamed while it comes, proved by its hash and by what it says of itself."""
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Literal
@@ -17,6 +18,7 @@ from setup_llm_dev.errors import Busy, Corrupt, Refused
 from setup_llm_dev.host.archives.staging import drop_stale_staging
 from setup_llm_dev.host.configuration import read_surroundings
 from setup_llm_dev.host.ide.running import running_from
+from setup_llm_dev.host.installed import Difference
 from setup_llm_dev.host.installed_tree import InstalledTree, measure_tree
 from setup_llm_dev.host.transfer.store import Store
 from setup_llm_dev.host.world import Host
@@ -25,8 +27,12 @@ from setup_llm_dev.steps.ide_tree import (
     UnpackedIde,
     assert_product,
     keep_aside,
+    launch_of,
+    newer_than,
+    place_aside,
     read_facts,
     take_away,
+    to_keep_aside,
     updated_itself,
     wrong_in,
 )
@@ -82,26 +88,35 @@ class InstallIde:
         facts = read_facts(host, self.facts)
         if facts is None or not host.files.is_dir(self.folder):
             return Unsatisfied(message("PyCharm {version} is not installed yet", version=self.ide.version))
+        newer = updated_itself(host, self.folder, facts)
         if facts.archive_sha256 != self.ide.sha256:
-            return Unsatisfied(message("it was unpacked from another archive"))
-        if updated_itself(host, self.folder, facts):
+            why = message("it was unpacked from another archive")
+            return Unsatisfied(why if newer else self._with_what_moves(host, facts.tree, why))
+        if newer:
             return Satisfied()
         differences = wrong_in(host, Path(self.folder), facts.tree, full=full)
         if not differences:
             return Satisfied()
-        named = ", ".join(f"{d.path} ({d.what})" for d in differences[:_SHOWN])
-        if len(differences) > _SHOWN:
-            more = len(differences) - _SHOWN
-            return Unsatisfied(message("not as unpacked: {files} and {count} more", files=named, count=more))
-        return Unsatisfied(message("not as unpacked: {files}", files=named))
+        return Unsatisfied(self._with_what_moves(host, facts.tree, _named(differences)))
 
     def refuse_foreign(self, host: Host) -> None:
-        """Raises Refused (3) when something that is not ours stands at `folder`; asked before anything is fetched."""
+        """Raises Refused (3) when something that is not ours stands at `folder`; asked before anything is fetched.
+
+        A PyCharm of ours whose updater has put a newer release there is the user's by now.
+        """
         if host.files.exists(self.folder) and not host.files.exists(self.facts):
             raise Refused(
                 message("{place} is there already and was not made by setup-llm-dev", place=str(self.folder)),
                 hint=message("move it away, then run the same command again"),
             )
+        newer = newer_than(host, self.folder, self.ide.version)
+        if newer is not None and host.files.is_file(self.folder / self._launcher(host)):
+            raise Refused(
+                message("the PyCharm in {place} has updated itself to {version}, so it is not replaced by {older}",
+                        place=str(self.folder), version=newer, older=self.ide.version),
+                hint=message("add --upgrade, without --pycharm-archive, to use it; or move it away, then run the same "
+                             "command again"),
+            )  # fmt: skip
 
     def apply(self, host: Host, progress: Progress) -> Receipt:
         from setup_llm_dev.host.archives.extract import extracting  # here, since most runs unpack nothing
@@ -121,9 +136,10 @@ class InstallIde:
             progress(None, None, "", message("checking every file"))
             launcher = assert_product(host, staging.tree, self.ide, self.os, self.arch)
             tree = measure_tree(staging.tree, host.cancel)
-            self._publish(host, staging, tree, launcher)
+            kept = self._publish(host, staging, tree, launcher)
         host.files.remove(archive)  # it is a gigabyte, and what it held stands there now
-        return {"folder": str(self.folder), "launcher": launcher, "files": len(tree.files), "bytes": tree.size}
+        receipt = {"folder": str(self.folder), "launcher": launcher, "files": len(tree.files), "bytes": tree.size}
+        return receipt | ({"kept": str(kept)} if kept else {})
 
     def refuse_undo(self, host: Host) -> None:
         self._refuse_running(host)
@@ -197,17 +213,33 @@ class InstallIde:
             name=f"PyCharm {self.ide.version}", sources=sources, size=self.ide.size, sha256=self.ide.sha256
         )  # fmt: skip
 
-    def _publish(self, host: Host, staging: "Staging", tree: InstalledTree, launcher: str) -> None:
-        """The facts go first: a folder without them is taken for somebody else's."""
-        before = read_facts(host, self.facts)
+    def _publish(self, host: Host, staging: "Staging", tree: InstalledTree, launcher: str) -> Path | None:
+        """Returns where the user's part went. Facts go first: a folder without them is taken for somebody else's."""
+        before, kept = read_facts(host, self.facts), None
         if host.files.is_dir(self.folder):
-            keep_aside(host, Path(self.folder), before.tree if before else tree)
+            kept = keep_aside(host, Path(self.folder), before.tree if before else tree)
         facts = UnpackedIde(
             archive_sha256=self.ide.sha256, version=self.ide.version, launcher=launcher, tree=tree, ide=self.ide
         )  # fmt: skip
         host.files.write(self.facts, msgspec.json.encode(facts))
         host.files.remove_tree(self.folder)
         staging.publish(self.folder)
+        return kept
+
+    def _with_what_moves(self, host: Host, known: InstalledTree, why: Message) -> Message:
+        """Why it is made anew, and which files of the user's are put aside for that."""
+        moves = to_keep_aside(host, Path(self.folder), known)
+        if not moves:
+            return why
+        place = place_aside(host, self.folder)
+        return message(
+            "{why}; what you put or changed in it moves to {place}: {files}",
+            why=why, place=str(place), files=_few(moves),
+        )  # fmt: skip
+
+    def _launcher(self, host: Host) -> str:
+        facts = read_facts(host, self.facts)
+        return facts.launcher if facts else launch_of(host, self.folder, self.os, self.arch).launcher
 
     def _archive_kind(self) -> Literal["tar.gz", "zip"]:
         name = self.ide.file_name.lower()
@@ -221,6 +253,18 @@ class InstallIde:
         who = running_from(host, self.folder) if host.files.exists(self.folder) else None
         if who is not None:
             raise Busy(who, hint=message("close PyCharm, then run the same command again"))
+
+
+def _named(differences: Sequence[Difference]) -> Message:
+    named = ", ".join(f"{d.path} ({d.what})" for d in differences[:_SHOWN])
+    if len(differences) > _SHOWN:
+        more = len(differences) - _SHOWN
+        return message("not as unpacked: {files} and {count} more", files=named, count=more)
+    return message("not as unpacked: {files}", files=named)
+
+
+def _few(paths: Sequence[str]) -> str:
+    return ", ".join(paths[:_SHOWN]) + (", …" if len(paths) > _SHOWN else "")
 
 
 class Follower:

@@ -1,6 +1,8 @@
 """The tree of an unpacked IDE: what it must be, what is wrong in it, and how it goes without anything of the user's."""
 
 import os
+import re
+from itertools import count
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
@@ -10,7 +12,7 @@ from setup_llm_dev.documents.ide_version import read_version
 from setup_llm_dev.documents.lock import ArchiveIdeLock
 from setup_llm_dev.documents.machine import Os
 from setup_llm_dev.documents.product_info import FILE, FOLDERS, ProductInfo, read_product_info
-from setup_llm_dev.errors import Corrupt
+from setup_llm_dev.errors import Corrupt, SetupError
 from setup_llm_dev.host.archives.staging import drop_stale_staging
 from setup_llm_dev.host.installed import Difference
 from setup_llm_dev.host.installed_tree import InstalledTree, added_to_tree, compare_tree
@@ -141,17 +143,56 @@ def wrong_in(host: Host, tree: Path, known: InstalledTree, *, full: bool = False
 
 def updated_itself(host: Host, tree: PurePath, facts: UnpackedIde) -> bool:
     """Whether the IDE's own updater has put a newer release in its place: that is as the user wants it."""
+    return host.files.is_file(tree / facts.launcher) and newer_than(host, tree, facts.version) is not None
+
+
+def newer_than(host: Host, tree: PurePath, version: str) -> str | None:
+    """The version of the IDE in `tree`, if it is newer than that one."""
     info = read_product(host, tree)
-    now, then = (read_version(told) for told in (info.version if info else None, facts.version))
-    return now is not None and then is not None and now > then and host.files.is_file(tree / facts.launcher)
+    now, then = (read_version(told) for told in (info.version if info else None, version))
+    return info.version if info is not None and now is not None and then is not None and now > then else None
 
 
-def keep_aside(host: Host, tree: Path, known: InstalledTree) -> None:
-    """Before a damaged tree goes: what the user put or changed in it moves to `TREE.kept`, which nobody removes."""
-    kept = tree.with_name(tree.name + ".kept")
-    for path in (*added_to_tree(tree, known), *_changed_settings(host, tree, known)):
-        host.files.make_dir((kept / path).parent)
-        host.files.rename(tree / path, kept / path)
+def keep_aside(host: Host, tree: Path, known: InstalledTree) -> Path | None:
+    """Before a tree is made anew: what the user put or changed in it moves to a folder that nobody else removes.
+
+    To a fresh one each time, so that nothing kept earlier is lost; all of it moves, or nothing. Returns that folder,
+    None where nothing had to move. Raises OSError, SystemRefused (6).
+    """
+    paths = to_keep_aside(host, tree, known)
+    if not paths:
+        return None
+    kept = place_aside(host, tree)
+    moved: list[str] = []
+    try:
+        for path in paths:
+            host.files.make_dir((kept / path).parent)
+            host.files.rename(tree / path, kept / path)
+            moved.append(path)
+    except (SetupError, OSError):
+        for path in reversed(moved):
+            host.files.rename(kept / path, tree / path)
+        _remove_empty_folders(host, kept)
+        raise
+    return kept
+
+
+def to_keep_aside(host: Host, tree: Path, known: InstalledTree) -> tuple[str, ...]:
+    """What `keep_aside` would move, relative to the tree. Raises Interrupted."""
+    return (*added_to_tree(tree, known), *_changed_settings(host, tree, known))
+
+
+def place_aside(host: Host, tree: PurePath) -> Path:
+    """`TREE.kept`, or the first of `TREE.kept-2`, `TREE.kept-3`… that holds nothing."""
+    names = (f"{tree.name}.kept{f'-{number}' if number > 1 else ''}" for number in count(1))
+    return next(Path(tree.with_name(name)) for name in names if not _holds_something(host, tree.with_name(name)))
+
+
+def places_aside(host: Host, tree: PurePath) -> tuple[Path, ...]:
+    """The folders that `keep_aside` has made of a tree, and that hold something still."""
+    shape = re.compile(re.escape(tree.name) + r"\.kept(-[0-9]+)?")
+    found = (tree.with_name(name) for name in host.files.list_dir(tree.parent) if shape.fullmatch(name))
+    return tuple(Path(place) for place in found if _holds_something(host, place))
 
 
 def take_away(host: Host, tree: Path, known: InstalledTree) -> tuple[Message, ...]:
@@ -179,13 +220,28 @@ def users_part(host: Host, tree: Path, known: InstalledTree) -> tuple[str, ...]:
 
 
 def _changed_settings(host: Host, tree: Path, known: InstalledTree) -> tuple[str, ...]:
-    found = compare_tree(tree, known, cancel=host.cancel)
-    return tuple(d.path for d in found if _is_setting(d.path) and d.what == "changed")
+    """Files alone: what lies in a folder that has taken the place of one counts as added."""
+    found = (d.path for d in compare_tree(tree, known, cancel=host.cancel) if d.what == "changed")
+    return tuple(path for path in found if _is_setting(path) and not _is_real_folder(tree / path))
 
 
 def _is_setting(path: str) -> bool:
     """Advice of many years tells people to change these in the installation."""
     return path.startswith("bin/") and path.endswith((".vmoptions", ".properties"))
+
+
+def _is_real_folder(place: PurePath) -> bool:
+    return Path(place).is_dir() and not Path(place).is_symlink()
+
+
+def _holds_something(host: Host, place: PurePath) -> bool:
+    """Folders alone are what a run left that was killed before it had moved anything."""
+    if not _is_real_folder(place):
+        return host.files.exists(place)
+    unread: list[OSError] = []
+    walk = os.walk(place, onerror=unread.append)
+    held = any(names or any((Path(folder) / name).is_symlink() for name in below) for folder, below, names in walk)
+    return held or bool(unread)
 
 
 def _startable(tree: Path, launcher: str) -> bool:
