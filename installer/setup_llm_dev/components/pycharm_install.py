@@ -78,7 +78,7 @@ def ide_steps(
 
 def _require(problem: Message | None) -> None:
     if problem is not None:
-        raise UsageError(problem, hint=message("make a new lock with --upgrade"))
+        raise UsageError(problem, hint=message("make a new lock with `setup-llm-dev apply --upgrade`"))
 
 
 def _memory_steps(

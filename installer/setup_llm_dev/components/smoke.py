@@ -4,15 +4,17 @@ import json
 from pathlib import PurePath
 from typing import Any
 
-from setup_llm_dev.components.model import model_digest, model_folder
-from setup_llm_dev.components.python import generation_digest
+from setup_llm_dev.components.model import model_digest, model_folder, model_grounds
+from setup_llm_dev.components.python import Generation
 from setup_llm_dev.components.resources import Resources
 from setup_llm_dev.documents.layout import Layout
 from setup_llm_dev.documents.lock import Lock
 from setup_llm_dev.documents.machine import Machine
 from setup_llm_dev.documents.recipe import Recipe
 from setup_llm_dev.messages import message
-from setup_llm_dev.steps.smoke import RunSmoke, proof_name
+from setup_llm_dev.steps.environment import COMPLETE
+from setup_llm_dev.steps.smoke import RunSmoke
+from setup_llm_dev.steps.smoke_proof import proof_name
 from setup_llm_dev.steps.step import Step
 from setup_llm_dev.steps.write import WriteFiles
 
@@ -40,7 +42,7 @@ def learning_rate(recipe: Recipe, lock: Lock) -> float:
 
 
 def smoke_steps(
-    recipe: Recipe, lock: Lock, layout: Layout, machine: Machine, resources: Resources, python: PurePath
+    recipe: Recipe, lock: Lock, layout: Layout, machine: Machine, resources: Resources, generation: Generation
 ) -> tuple[Step, ...]:
     """Put the program where it can be run, and run it; no model, no smoke."""
     if lock.model is None:
@@ -58,21 +60,25 @@ def smoke_steps(
             phase="stage",
         ),
         RunSmoke(
-            python=python,
+            python=layout.python_in(generation.folder),
             program=folder / name,
             job=tuple(job.items()),
-            proof=layout.proofs / _proof_name(recipe, lock, machine, resources),
+            proof=layout.proofs / _proof_name(recipe, lock, layout, machine, resources, generation.folder),
             scratch=layout.scratch,
+            grounds=(generation.folder / COMPLETE, *model_grounds(lock.model, layout)),
             needs=("packages", "model", "variant", "smoke-program"),
         ),
     )
 
 
-def _proof_name(recipe: Recipe, lock: Lock, machine: Machine, resources: Resources) -> str:
+def _proof_name(
+    recipe: Recipe, lock: Lock, layout: Layout, machine: Machine, resources: Resources, environment: PurePath
+) -> str:
+    """Environment and model count as themselves: others, made from the same lock, have been proved by nobody."""
     devices = [[a.vendor, a.name, a.chip, a.driver] for a in machine.accelerators]
     return proof_name(
-        generation_digest(lock),
-        model_digest(lock.model) if lock.model else "",
+        str(environment),
+        *((model_digest(lock.model), str(model_folder(lock.model, layout))) if lock.model else ()),
         resources.smoke_digest,
         json.dumps([recipe.smoke.task, recipe.smoke.budget_seconds, learning_rate(recipe, lock)]),
         json.dumps([machine.cpu, devices]),

@@ -9,25 +9,34 @@ from setup_llm_dev.components.python import Generation
 from setup_llm_dev.components.resources import Resources
 from setup_llm_dev.components.smoke import smoke_job
 from setup_llm_dev.documents.codec import to_stored
+from setup_llm_dev.documents.idea_project import ProjectWish
 from setup_llm_dev.documents.layout import Layout
 from setup_llm_dev.documents.lock import Lock
 from setup_llm_dev.documents.recipe import Recipe
+from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import message
+from setup_llm_dev.steps.foreign import refuse_foreign as refuse_foreign_files
+from setup_llm_dev.steps.git import InitializeGit
 from setup_llm_dev.steps.link import SwitchLink
+from setup_llm_dev.steps.project import MergeProject
 from setup_llm_dev.steps.step import Step
 from setup_llm_dev.steps.write import WriteFiles
 
 APPLIED = "applied.json"
-"""In our own folder of the project: which parts the last apply was about, so that `status` asks for no others."""
+"""In our own folder of the project: which parts were ever applied, so that `status` asks for no others."""
+_PROGRAM, _JOB = "smoke.pyz", "smoke.json"
 
 
 def workspace_steps(
     recipe: Recipe, lock: Lock, pylock: str, layout: Layout, resources: Resources, parts: frozenset[str]
 ) -> tuple[Step, ...]:
-    """Only missing files are made; our own, in `.setup-llm-dev` and the lock, are kept up to date."""
-    own = [("smoke.pyz", resources.smoke), (APPLIED, _json({"parts": sorted(parts)}))]
+    """Only missing files are made; our own, in `.setup-llm-dev` and the lock, are kept up to date.
+
+    parts: all that stand once the run is over, those of earlier runs among them.
+    """
+    own = [(_PROGRAM, resources.smoke), (APPLIED, _json({"parts": sorted(parts)}))]
     if lock.model is not None:
-        own.append(("smoke.json", _json(smoke_job(recipe, lock, layout))))
+        own.append((_JOB, _json(smoke_job(recipe, lock, layout))))
     return (
         WriteFiles(
             "workspace",
@@ -37,7 +46,11 @@ def workspace_steps(
             ours=False,
         ),
         WriteFiles(
-            "workspace-own", layout.own, tuple(own), message("put the smoke program into the project"), ours=True
+            "workspace-own",
+            layout.workspace,
+            tuple((f"{layout.own.name}/{name}", data) for name, data in own),
+            message("put the smoke program into the project"),
+            ours=True,
         ),
         WriteFiles(
             "lock",
@@ -48,6 +61,26 @@ def workspace_steps(
             ours=True,
         ),
     )
+
+
+def refuse_foreign(host: Host, recipe: str, layout: Layout, resources: Resources, parts: frozenset[str]) -> None:
+    """Raises Refused (3) for what stands at a name of ours in the project and was not made by us, nor can be put back.
+
+    recipe: its name. To be asked before anything is fetched. Only reads.
+    """
+    own = (f"{layout.own.name}/{name}" for name in (_PROGRAM, APPLIED, _JOB))
+    files = (pylock_name(recipe), layout.lock_file.name, layout.report.name, *own)
+    refuse_foreign_files(host, layout.workspace, (path for path, _ in resources.starter), ours=False)
+    refuse_foreign_files(host, layout.workspace, files, ours=True)
+    link_step(layout, Generation(layout.environments, layout.data, "")).refuse_foreign(host)
+    InitializeGit(layout.workspace).refuse_foreign(host)
+    if "ide" in parts:
+        MergeProject(ProjectWish(folder=layout.workspace, sdk_name="")).refuse_foreign(host)
+
+
+def pylock_name(recipe: str) -> str:
+    """Of a recipe by its name: the file beside the lock that holds the packages."""
+    return f"pylock.{recipe}.toml"
 
 
 def link_step(layout: Layout, generation: Generation) -> SwitchLink:

@@ -12,9 +12,18 @@ from setup_llm_dev.documents.idea_files import vcs_file
 from setup_llm_dev.documents.journal import Receipt
 from setup_llm_dev.documents.plan import Phase
 from setup_llm_dev.errors import Dispensable
-from setup_llm_dev.host.user_files import Untouchable, drop_staged, edit_file, look, remove_unchanged
+from setup_llm_dev.host.user_files import (
+    Untouchable,
+    drop_staged,
+    edit_file,
+    look,
+    remove_unchanged,
+    unfinished_if_barred,
+)
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
+from setup_llm_dev.steps.folders import drop_folders, missing_folders
+from setup_llm_dev.steps.foreign import refused
 from setup_llm_dev.steps.preview import FileChange
 from setup_llm_dev.steps.project import holds_code
 from setup_llm_dev.steps.step import Progress, Satisfied, Unsatisfied
@@ -57,10 +66,18 @@ class InitializeGit:
         return message("put the project under version control (git)")
 
     def check(self, host: Host) -> Satisfied | Unsatisfied:
+        """Raises Refused (3) where something else stands where the repository would be made."""
+        self.refuse_foreign(host)
         wanted = self._wanted(host)
         if not wanted:
             return Satisfied()
         return Unsatisfied(message("to be written: {files}", files=", ".join(wanted)))
+
+    def refuse_foreign(self, host: Host) -> None:
+        """Raises Refused (3) for what stands where a repository is made first, and is none that was begun by us."""
+        aside = self.workspace / _ASIDE
+        if host.files.exists(aside) and not _begun(host, aside):
+            raise refused(aside, message("it was not made by setup-llm-dev"))
 
     def preview(self, host: Host) -> tuple[FileChange, ...]:
         files = self._files(host)
@@ -72,27 +89,32 @@ class InitializeGit:
         files = self._files(host)
         wanted = self._wanted(host)
         digests = {path: sha256(files[path]).hexdigest() for path in wanted if path in files}
-        return {"repository": ".git" in wanted, "written": digests}
+        aside = [self.workspace / _ASIDE] if ".git" in wanted else []
+        folders = missing_folders(host, [*(self.workspace / path for path in wanted), *aside])
+        return {"repository": ".git" in wanted, "written": digests, "folders": folders}
 
     def apply(self, host: Host, progress: Progress) -> Receipt:
         """The repository last: with it the step is satisfied."""
         receipt = self.before(host)
         files = self._files(host)
         for path in receipt["written"]:
-            _write_new(host, self.workspace / path, files[path])
+            _write_new(host, self.workspace, path, files[path])
         if receipt["repository"]:
             receipt["config"] = self._initialize(host)
+            drop_folders(host, receipt)  # the one that the repository was made in, where nobody else needs it
         return receipt
 
     def undo(self, host: Host, receipt: Receipt) -> tuple[Message, ...]:
         """A repository that is more than `git init` left stays, and the files beside it with it."""
-        _drop(host, self.workspace)
+        host.files.remove_tree(self.workspace / _ASIDE)
         repository = self.workspace / ".git"
         if receipt.get("repository"):
             if host.files.exists(repository) and not _as_made(host, repository, receipt.get("config")):
                 return (message("{path} was used since, so it stays", path=str(repository)),)
             host.files.remove_tree(repository)  # and what an undo that was killed had half removed
-        return tuple(_taken_back(host, self.workspace, receipt.get("written", {})))
+        left = tuple(_taken_back(host, self.workspace, receipt.get("written", {})))
+        drop_folders(host, receipt)
+        return left
 
     def record(self) -> dict[str, Any]:
         return {"workspace": str(self.workspace), "mapped": self.mapped}
@@ -140,16 +162,17 @@ class InitializeGit:
         config = host.files.sha256(made / "config")
         host.files.flush_tree(made)
         host.files.rename(made, self.workspace / ".git")
-        _drop(host, self.workspace)
+        host.files.remove_tree(aside)
         return config
 
 
-def _write_new(host: Host, path: PurePath, data: bytes) -> None:
+def _write_new(host: Host, workspace: PurePath, path: str, data: bytes) -> None:
     """A file that somebody else makes at the same moment is theirs."""
+    place = workspace / path
     try:
-        edit_file(host, path, lambda found: data if found is None else None)
+        edit_file(host, place, lambda found: data if found is None else None, within=workspace)
     except Untouchable as error:
-        raise Dispensable(message("{path} was not changed: {why}", path=str(path), why=error.why)) from error
+        raise Dispensable(message("{path} was not changed: {why}", path=str(place), why=error.why)) from error
 
 
 def repository_around(host: Host, folder: PurePath) -> Path | None:
@@ -181,10 +204,13 @@ def git_note(host: Host, workspace: PurePath) -> Message | None:
     return message("git is not installed, so the project is not put under version control")
 
 
-def _drop(host: Host, workspace: PurePath) -> None:
-    """What an interrupted run left where repositories are made."""
-    host.files.remove_tree(workspace / _ASIDE)
-    host.files.remove_empty_dir((workspace / _ASIDE).parent)
+def _begun(host: Host, aside: PurePath) -> bool:
+    """Whether a folder holds nothing but a repository that `git init` has made, or was about to."""
+    if not host.files.is_dir(aside) or host.files.link_target(aside) is not None:
+        return False
+    folders = {".git", *(f".git/{name}" for name in _FRESH_FOLDERS)}
+    files = {f".git/{name}{end}" for name in _FRESH_FILES for end in ("", ".lock")}
+    return all(path in (folders if folder else files) for path, folder in _tree(host, aside))
 
 
 def _as_made(host: Host, repository: PurePath, config: str | None) -> bool:
@@ -224,19 +250,19 @@ def _taken_back(host: Host, workspace: PurePath, written: Mapping[str, str]) -> 
         place = workspace / path
         if not host.files.exists(place):
             continue
-        if not _removed(host, place, digest):
+        if not _removed(host, workspace, place, digest):
             yield message("{path} was changed since, so it stays", path=str(place))
-            continue
-        if path == _MAPPING:
-            host.files.remove_empty_dir(place.parent)
-    host.files.remove_empty_dir(workspace)
 
 
-def _removed(host: Host, place: PurePath, digest: str) -> bool:
-    """Whether a file is gone; one with other bytes than those of this digest stays."""
-    drop_staged(host, place)
+def _removed(host: Host, workspace: PurePath, place: PurePath, digest: str) -> bool:
+    """Whether a file is gone; one with other bytes than those of this digest stays. Raises RollbackIncomplete (9)."""
     try:
-        data = look(host, place).data
-        return data is None or (sha256(data).hexdigest() == digest and remove_unchanged(host, place, data))
+        with unfinished_if_barred(place):
+            seen = look(host, place, within=workspace)
+            drop_staged(host, seen.path)
+            if seen.data is None:
+                return True
+            ours = sha256(seen.data).hexdigest() == digest
+            return ours and remove_unchanged(host, place, seen.data, within=workspace)
     except Untouchable:
         return False

@@ -21,13 +21,22 @@ from setup_llm_dev.documents.jdk_table import (
 )
 from setup_llm_dev.documents.journal import Receipt
 from setup_llm_dev.documents.plan import Phase
-from setup_llm_dev.documents.xml_text import Unreadable, splice
+from setup_llm_dev.documents.xml_nodes import Unreadable
+from setup_llm_dev.documents.xml_text import splice
 from setup_llm_dev.errors import Busy, Refused
 from setup_llm_dev.host.ide.running import running_ide
 from setup_llm_dev.host.ide.table import leads_to, look_at_table, table_of
-from setup_llm_dev.host.user_files import Untouchable, drop_staged, edit_file, remove_unchanged
+from setup_llm_dev.host.user_files import (
+    Untouchable,
+    drop_staged,
+    edit_file,
+    remove_unchanged,
+    require_writable,
+    unfinished_if_barred,
+)
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
+from setup_llm_dev.steps.folders import drop_folders, missing_folders
 from setup_llm_dev.steps.preview import FileChange
 from setup_llm_dev.steps.step import Progress, Satisfied, Unsatisfied
 
@@ -81,11 +90,14 @@ class ConfigureInterpreter:
     def preview(self, host: Host) -> tuple[FileChange, ...]:
         """The table before and after; raises Refused (3) as `apply` would."""
         try:
-            data = look_at_table(host, self.settings).data
-            new = _Change(self, host)(data)
+            seen = look_at_table(host, self.settings)
+            new = _Change(self, host)(seen.data)
+            if new is None or new == seen.data:
+                return ()
+            require_writable(seen)
         except (Untouchable, Unreadable) as error:
             self._refuse(error.why)
-        return () if new is None else (FileChange(self.table, data, new),)
+        return (FileChange(self.table, seen.data, new),)
 
     def refuse_early(self, host: Host) -> None:
         """Raises what `apply` would, Busy (7) or Refused (3), if there is anything to do: asked before long work."""
@@ -115,18 +127,26 @@ class ConfigureInterpreter:
         self._require_closed(host)
 
     def undo(self, host: Host, receipt: Receipt) -> tuple[Message, ...]:
-        """Only our entry goes; the file too, if it was made for it and holds nothing else."""
+        """Only our entry goes; the file too, if it was made for it and holds nothing else.
+
+        Raises RollbackIncomplete (9) for a table that can't be read or written now: our entry is still in it.
+        """
         self._require_closed(host)
         drop_staged(host, self.table)
-        made = str(receipt.get("made", "")).encode()
         try:
-            if receipt.get("new") and remove_unchanged(host, self.table, made, within=self.settings):
-                return self._without_folders(host, receipt)
-            taken = _Removal(self, host, made, str(receipt.get("replaced", "")).encode())
-            edit_file(host, self.table, taken, within=self.settings, backups=self.backups)
-            self._drop_empty(host, receipt)
+            with unfinished_if_barred(self.table):
+                return self._taken_back(host, receipt)
         except (Untouchable, Unreadable) as error:
             return (message("{path} stays as it is: {why}", path=str(self.table), why=error.why),)
+
+    def _taken_back(self, host: Host, receipt: Receipt) -> tuple[Message, ...]:
+        made = str(receipt.get("made", "")).encode()
+        if receipt.get("new") and remove_unchanged(host, self.table, made, within=self.settings):
+            drop_folders(host, receipt)
+            return ()
+        taken = _Removal(self, host, made, str(receipt.get("replaced", "")).encode())
+        edit_file(host, self.table, taken, within=self.settings, backups=self.backups)
+        self._drop_empty(host, receipt)
         return taken.left
 
     def record(self) -> dict[str, Any]:
@@ -189,14 +209,8 @@ class ConfigureInterpreter:
             made[str(self.table)] = list(receipt.get("folders", ()))
             host.files.write(note, json.dumps(made).encode())
         if str(self.table) in made and remove_unchanged(host, self.table, EMPTY, within=self.settings):
-            self._without_folders(host, {"folders": made.pop(str(self.table))})
+            drop_folders(host, {"folders": made.pop(str(self.table))})
             host.files.write(note, json.dumps(made).encode()) if made else host.files.remove(note)
-
-    def _without_folders(self, host: Host, receipt: Receipt) -> tuple[Message, ...]:
-        for folder in receipt.get("folders", ()):
-            if not host.files.remove_empty_dir(Path(folder)):
-                break
-        return ()
 
 
 def _read_note(host: Host, note: PurePath) -> dict[str, list[str]]:
@@ -239,7 +253,7 @@ class _Change:
             "made": edit.text.decode(),
             "replaced": old[edit.start : edit.end].decode(),
             "new": data is None,
-            "folders": [str(f) for f in self._host.files.missing_parents(step.table)],
+            "folders": missing_folders(self._host, [step.table]),
         }
         return splice(old, [edit])
 

@@ -12,22 +12,24 @@ import tomli_w
 
 from setup_llm_dev.documents.pylock import LockedWheel, locked_wheels
 from setup_llm_dev.documents.transfer import Source, Wanted
-from setup_llm_dev.errors import UsageError
 from setup_llm_dev.host.configuration import Surroundings, with_credentials
+from setup_llm_dev.host.own_variables import large_bytes
 from setup_llm_dev.host.transfer.store import Store
 from setup_llm_dev.host.world import Host
-from setup_llm_dev.messages import message
 from setup_llm_dev.steps.step import Progress
 
 LARGE_BYTES = 256 << 20
-_VARIABLE = "SETUP_LLM_DEV_LARGE_BYTES"
 
 
-def large_wheels(host: Host, pylock: str) -> tuple[LockedWheel, ...]:
-    """Those of a lock that come over the network and have `LARGE_BYTES` or more; sizes not told come by HEAD."""
+def large_wheels(host: Host, pylock: str, surroundings: Surroundings) -> tuple[LockedWheel, ...]:
+    """Those of a lock that come over the network and have `LARGE_BYTES` or more; sizes not told come by HEAD.
+
+    Asked is who would be fetched from first: where a mirror was turned to, the maker may be out of reach.
+    """
     remote = _remote(pylock)
     unknown = tuple(wheel.url for wheel in remote if wheel.size is None)
-    sizes = dict(zip(unknown, host.fetcher().sizes(unknown), strict=True)) if unknown else {}
+    asked = tuple(with_credentials(surroundings.carriers(url)[0], surroundings) for url in unknown)
+    sizes = dict(zip(unknown, host.fetcher().sizes(asked), strict=True)) if unknown else {}
     least = _least(host)
     return tuple(wheel for wheel in remote if (wheel.size or sizes.get(wheel.url) or 0) >= least)
 
@@ -83,9 +85,5 @@ def _wanted(wheel: LockedWheel, surroundings: Surroundings) -> Wanted:
 
 
 def _least(host: Host) -> int:
-    text = host.environment.get(_VARIABLE, "").strip()
-    if not text:
-        return LARGE_BYTES
-    if not text.isdigit():
-        raise UsageError(message("{name} must be a number of bytes, not “{text}”", name=_VARIABLE, text=text))
-    return int(text)
+    named = large_bytes(host.environment)
+    return LARGE_BYTES if named is None else named

@@ -14,6 +14,7 @@ from setup_llm_dev.documents.machine import Os
 from setup_llm_dev.documents.plan import Phase
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
+from setup_llm_dev.steps.folders import drop_folders, missing_folders
 from setup_llm_dev.steps.ide_tree import launch_of, read_product
 from setup_llm_dev.steps.step import Progress, Satisfied, Unsatisfied
 from setup_llm_dev.steps.write import WriteFiles
@@ -68,8 +69,7 @@ class LinkLauncher:
 
     def before(self, host: Host) -> Receipt:
         before = host.files.link_target(self.place)
-        made = not host.files.exists(self.place.parent)
-        return {"before": before, "made": made, "target": self._target(host)}
+        return {"before": before, "folders": missing_folders(host, [self.place]), "target": self._target(host)}
 
     def apply(self, host: Host, progress: Progress) -> Receipt:
         receipt = self.before(host)
@@ -90,8 +90,7 @@ class LinkLauncher:
             host.files.link_file(self.place, Path(before))
             return ()
         host.files.remove(self.place)
-        if receipt.get("made"):
-            host.files.remove_empty_dir(self.place.parent)
+        drop_folders(host, receipt)
         return ()
 
     def record(self) -> dict[str, Any]:
@@ -174,7 +173,7 @@ class WriteDesktopEntry:
     def _of(self, host: Host, other: PurePath) -> bool:
         """Whether the file starts the PyCharm in that folder."""
         step = replace(self, home=other)
-        return host.files.is_file(self.place) and isinstance(step._file(host).check(host), Satisfied)
+        return step._file(host).stands(host)
 
     def _file(self, host: Host) -> WriteFiles:
         contents = ((self.place.name, self._content(host)),)

@@ -81,4 +81,8 @@ class SwitchLink:
 
     @staticmethod
     def _resolved(host: Host, path: PurePath) -> PurePath:
-        return host.files.resolve(path)
+        """The place itself for a link in a circle, which leads nowhere."""
+        try:
+            return host.files.resolve(path)
+        except (OSError, RuntimeError):
+            return path

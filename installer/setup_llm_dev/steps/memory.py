@@ -6,16 +6,13 @@ from typing import Any, ClassVar
 
 from setup_llm_dev.documents.journal import Receipt
 from setup_llm_dev.documents.plan import Phase
-from setup_llm_dev.documents.vmoptions import decides_heap, heap_options
+from setup_llm_dev.documents.vmoptions import heap_options
 from setup_llm_dev.host.ide.table import why_not_yet
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 from setup_llm_dev.steps.preview import FileChange
 from setup_llm_dev.steps.step import Progress, Satisfied, Unsatisfied
 from setup_llm_dev.steps.write import WriteFiles
-
-_VARIABLES = ("JDK_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS")
-_FILE_VARIABLE = "PYCHARM_VM_OPTIONS"
 
 
 @dataclass(frozen=True)
@@ -46,20 +43,14 @@ class SetHeap:
         return self._file().preview(host) if self._free(host) else ()
 
     def before(self, host: Host) -> Receipt:
-        folders = [str(folder) for folder in host.files.missing_parents(self.settings / self.file_name)]
-        return self._file().before(host) | {"folders": folders}
+        return self._file().before(host)
 
     def apply(self, host: Host, progress: Progress) -> Receipt:
-        receipt = self.before(host)
-        return receipt | self._file().apply(host, progress)
+        return self._file().apply(host, progress)
 
     def undo(self, host: Host, receipt: Receipt) -> tuple[Message, ...]:
         """The folders that were made for it go with it, as far as they are empty then."""
-        left = self._file().undo(host, receipt)
-        for folder in receipt.get("folders", ()):
-            if not host.files.remove_empty_dir(Path(folder)):
-                break
-        return left
+        return self._file().undo(host, receipt)
 
     def record(self) -> dict[str, Any]:
         return {
@@ -77,12 +68,12 @@ class SetHeap:
     def _free(self, host: Host) -> bool:
         """Whether nobody has decided, and the folder of the settings is there or may be made.
 
-        The user has decided by a file of that name, whatever is in it; by one beside the installation, where the
-        Toolbox App keeps it; or by a variable that Java or PyCharm reads.
+        The user has decided by a file of that name, whatever is in it, or by one beside the installation, where the
+        Toolbox App keeps it. Variables are not asked, so that every shell gets the same answer: a PyCharm that is
+        started from a menu sees none of a shell's; JAVA_TOOL_OPTIONS yields to the heap of the installation's own file
+        anyway; and _JAVA_OPTIONS, or the file that PYCHARM_VM_OPTIONS names, wins over what stands here.
         """
         toolbox = self.home.with_name(self.home.name + ".vmoptions")
         if any(host.files.exists(place) for place in (self.settings / self.file_name, toolbox)):
             return False
-        if any(decides_heap(host.environment.get(name, "")) for name in _VARIABLES):
-            return False
-        return not host.environment.get(_FILE_VARIABLE) and why_not_yet(host, self.settings) is None
+        return why_not_yet(host, self.settings) is None

@@ -119,7 +119,7 @@ class InstallPackages:
         surroundings = read_surroundings(host, self.config)
         uv = Uv(host, surroundings)
         pylock = host.files.read_bytes(self.pylock).decode()
-        large = large_wheels.large_wheels(host, pylock)
+        large = large_wheels.large_wheels(host, pylock, surroundings)
         if large and self._cached(uv):
             return
         try:

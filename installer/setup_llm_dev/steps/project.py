@@ -34,9 +34,11 @@ from setup_llm_dev.host.user_files import (
     require_writable,
     restless,
     swap,
+    unfinished_if_barred,
 )
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
+from setup_llm_dev.steps.folders import drop_folders, missing_folders
 from setup_llm_dev.steps.preview import FileChange
 from setup_llm_dev.steps.step import Progress, Satisfied, Unsatisfied
 
@@ -78,8 +80,12 @@ class MergeProject:
             return Satisfied()
         for path in wanted:
             with _in_words(self.workspace / path):
-                require_writable(files.get(path) or look(host, self.workspace / path))
+                require_writable(files.get(path) or self._look(host, path))
         return Unsatisfied(message("to be written: {files}", files=", ".join(wanted)))
+
+    def refuse_foreign(self, host: Host) -> None:
+        """Raises Refused (3) where `.idea`, or a file in it, is a link out of the project, or can't be read."""
+        self._read(host)
 
     def preview(self, host: Host) -> tuple[FileChange, ...]:
         files = self._read(host)
@@ -89,22 +95,27 @@ class MergeProject:
     def before(self, host: Host) -> Receipt:
         files = self._read(host)
         wanted = self._changes(host, files)
-        return {"written": {path: _entry(_data(files, path), change) for path, change in wanted.items()}}
+        places = [(files.get(path) or self._look(host, path)).path for path in wanted]
+        written = {path: _entry(_data(files, path), change) for path, change in wanted.items()}
+        return {"written": written, "folders": missing_folders(host, places)}
 
     def apply(self, host: Host, progress: Progress) -> Receipt:
         written: dict[str, Any] = {}
+        folders = self.before(host)["folders"]
         contended = ""
         for _ in range(TRIES):
             contended = self._write(host, written)
             if not contended:
-                return {"written": written}
+                return {"written": written, "folders": folders}
         raise restless(self.workspace / contended)
 
     def undo(self, host: Host, receipt: Receipt) -> tuple[Message, ...]:
+        """Raises RollbackIncomplete (9) for a file that can't be read or written now."""
         left = []
         for path, entry in reversed(receipt.get("written", {}).items()):
             if (why := _take_back(host, self.workspace, path, entry)) is not None:
                 left.append(why)
+        drop_folders(host, receipt)
         return tuple(left)
 
     def record(self) -> dict[str, Any]:
@@ -120,7 +131,7 @@ class MergeProject:
         files = self._read(host)
         for path, change in self._changes(host, files).items():
             with _in_words(self.workspace / path):
-                seen = files.get(path) or look(host, self.workspace / path)
+                seen = files.get(path) or self._look(host, path)
                 require_writable(seen)
                 if seen.data != _data(files, path) or not swap(host, seen, change.data):
                     return path
@@ -134,24 +145,26 @@ class MergeProject:
                 message("{path} is not a folder", path=str(idea)),
                 hint=message("move it away, then run the same command again"),
             )
-        files = {path: _read(host, self.workspace / path) for path in _FIXED}
+        files = {path: self._seen(host, path) for path in _FIXED}
         more = [f".idea/{name}" for name in host.files.list_dir(idea) if name.endswith(".iml")]
         runs = host.files.list_dir(self.workspace / RUN_FOLDER)
         more += [f"{RUN_FOLDER}/{name}" for name in runs if name.endswith(".xml")]
         more += [path for path in listed_modules(files[MODULES].data) if path not in more]
-        return files | {path: _read(host, self.workspace / path) for path in more}
+        return files | {path: self._seen(host, path) for path in more}
+
+    def _seen(self, host: Host, path: str) -> Seen:
+        """Raises Refused (3) for something that is there and can't be read, or lies elsewhere."""
+        with _in_words(self.workspace / path):
+            return self._look(host, path)
+
+    def _look(self, host: Host, path: str) -> Seen:
+        return look(host, self.workspace / path, within=self.workspace)
 
     def _changes(self, host: Host, files: Mapping[str, Seen]) -> Mapping[str, Change]:
         wish = self.wish
         runs = tuple(replace(run, environment=(*run.environment, *_cache(self.hub_cache, host))) for run in wish.runs)
         excluded = tuple(name for name in wish.excluded if not holds_code(host, self.workspace / name))
         return changes({path: seen.data for path, seen in files.items()}, replace(wish, runs=runs, excluded=excluded))
-
-
-def _read(host: Host, path: PurePath) -> Seen:
-    """Raises Refused (3) for something that is there and can't be read."""
-    with _in_words(path):
-        return look(host, path)
 
 
 def _data(files: Mapping[str, Seen], path: str) -> bytes | None:
@@ -200,14 +213,16 @@ def _entry(before: bytes | None, change: Change) -> dict[str, Any]:
 def _take_back(host: Host, workspace: PurePath, path: str, entry: Mapping[str, Any]) -> Message | None:
     """Why something of ours stays in a file, if it does."""
     place = workspace / path
-    drop_staged(host, place)
     removal = _Removal(place, entry)
     try:
-        found = look(host, place).data
-        if found is None or (removal.made(found) and remove_unchanged(host, place, found)):
-            _remove_empty_parents(host, place, workspace)
-            return None
-        edit_file(host, place, removal)
+        with unfinished_if_barred(place):
+            seen = look(host, place, within=workspace)
+            drop_staged(host, seen.path)
+            if seen.data is None or (
+                removal.made(seen.data) and remove_unchanged(host, place, seen.data, within=workspace)
+            ):
+                return None
+            edit_file(host, place, removal, within=workspace)
     except Untouchable as error:
         return message("{path} stays as it is: {why}", path=str(place), why=error.why)
     return removal.left
@@ -248,9 +263,3 @@ class _Removal:
                 "{path} was changed since, so some of what we wrote stays in it", path=str(self._place)
             )  # fmt: skip
         return wanted
-
-
-def _remove_empty_parents(host: Host, place: PurePath, root: PurePath) -> None:
-    for folder in place.parents:
-        if not host.files.remove_empty_dir(folder) or folder == root:
-            return

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any, ClassVar
 
@@ -12,6 +11,7 @@ from setup_llm_dev.documents.plan import Phase
 from setup_llm_dev.errors import CheckFailed
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
+from setup_llm_dev.steps.smoke_proof import Grounds, holds, read_proof, when_made, write_proof
 from setup_llm_dev.steps.step import Progress, Satisfied, Unsatisfied
 
 _PATIENCE = 20  # times the budget: importing and loading on a busy machine come on top
@@ -44,14 +44,19 @@ _PHASES = {
 
 @dataclass(frozen=True)
 class RunSmoke:
-    """`python` of the generation runs the archive `program` on `job`; a pass is kept in `proof`."""
+    """`python` of the generation runs the archive `program` on `job`; a pass is kept in `proof`.
+
+    It counts as long as nothing was made anew that it rests on: see the files `grounds`, and the steps `bases`.
+    """
 
     kind: ClassVar[str] = "smoke"
+    bases: ClassVar[tuple[str, ...]] = ("environment", "packages", "model")
     python: PurePath
     program: PurePath
     job: tuple[tuple[str, Any], ...]
     proof: PurePath
     scratch: PurePath
+    grounds: Grounds = ()
     needs: tuple[str, ...] = ()
     optional: ClassVar[bool] = False
     phase: ClassVar[Phase] = "check"
@@ -67,13 +72,16 @@ class RunSmoke:
         proof = read_proof(host, self.proof)
         if proof is None:
             return Unsatisfied(message("not proved yet in this environment with this model"))
+        if not holds(proof, self.grounds):
+            return Unsatisfied(message("the environment or the model was made anew since it was proved"))
         return Satisfied()
 
     def apply(self, host: Host, progress: Progress) -> Receipt:
+        made = when_made(self.grounds)
         result = self.run(host, progress)
         if result["verdict"] != "pass":
             raise failure(result, message("nothing was switched; `setup-llm-dev verify` runs the checks again"))
-        host.files.write(self.proof, json.dumps(result, indent=1).encode())
+        write_proof(host, self.proof, result, made)
         return {"proof": str(self.proof), "verdict": result["verdict"], "seconds": result.get("seconds")}
 
     def run(self, host: Host, progress: Progress, *, fault: str | None = None) -> dict[str, Any]:
@@ -104,21 +112,6 @@ class RunSmoke:
     def from_record(cls, record: dict[str, Any]) -> "RunSmoke":
         nowhere = Path(record["proof"])
         return cls(nowhere, nowhere, (), nowhere, nowhere)
-
-
-def proof_name(*parts: str) -> str:
-    """The file name under which a proof is kept: everything that could change the outcome is in it."""
-    return sha256("\n".join(parts).encode()).hexdigest()[:24] + ".json"
-
-
-def read_proof(host: Host, path: PurePath) -> dict[str, Any] | None:
-    """A proof that passed, or None."""
-    text = host.files.read_text(path)
-    try:
-        proof = json.loads(text) if text else None
-    except ValueError:
-        return None
-    return proof if isinstance(proof, dict) and proof.get("verdict") == "pass" else None
 
 
 def failure(result: dict[str, Any], hint: Message | None = None) -> CheckFailed:

@@ -40,6 +40,14 @@ class Remembering(Protocol):
 
 
 @runtime_checkable
+class Resting(Protocol):
+    """A step whose result holds for what the steps `bases` made, and for nothing that they make later."""
+
+    @property
+    def bases(self) -> tuple[str, ...]: ...
+
+
+@runtime_checkable
 class Hesitating(Protocol):
     """A step that can't be taken back at every moment."""
 
