@@ -13,6 +13,12 @@ $ErrorActionPreference = 'Stop'
 $ProgressPreference = 'SilentlyContinue'  # its bar makes downloads of 5.1 many times slower
 
 $Script:Version = '0.1.0'
+# False as long as no version is on the public index: nobody holds the name there yet, so nothing is asked by it.
+$Script:Published = $false
+# What setup-llm-dev knows without a command; anything else that begins with a dash is taken for a slip of the pen.
+$Script:ItsOptions = @('-q', '--quiet', '-v', '--verbose', '-y', '--yes', '--json', '--no-color', '--home',
+    '--workspace', '--version', '--machine', '--assume', '--torch', '--python', '--only', '--skip', '--require',
+    '--pycharm-archive', '--pycharm-sha256', '--upgrade', '--no-wait')
 $Script:UvVersion = '0.13.9'
 # Tag and sha256 of the files on the package index.
 $Script:UvWheels = @{
@@ -39,10 +45,12 @@ usage: bootstrap.ps1 [OPTIONS] [WORDS FOR setup-llm-dev]
 
 Installs setup-llm-dev for you alone (with uv, and a Python of uv's if you have none from 3.11 on),
 then runs it with the words that are left; without words it sets up this machine by the default recipe.
+The options stand before the words; what stands after -- is for setup-llm-dev, whatever it is.
 
   --dry-run     say what would be done; touch nothing, ask no host
   --no-run      install only
-  --from PATH   install this wheel or checkout instead of what the package index has
+  --from PATH   install this wheel or checkout; needed until a version is published,
+                but not where this script lies in a checkout
   --path        let uv add its folder for programs to your PATH; nothing else changes it
   --uninstall   remove what setup-llm-dev made, then the program; -y where nobody can be asked
   --help        this text
@@ -263,6 +271,7 @@ function Uninstall-Program([hashtable] $Asked, [hashtable] $Places) {
         return
     }
     $words = $Asked.Words
+    $env:SETUP_LLM_DEV_BOOTSTRAP = '1'  # it need not tell how to remove the program: that is done here
     & $Places.Program uninstall @words
     if ($LASTEXITCODE -ne 0) { $Script:Code = $LASTEXITCODE; return }
     # It ends with 0 too where somebody said no; then there is something left, and it wants a yes from nobody.
@@ -288,11 +297,53 @@ function New-Folder {
     return $folder
 }
 
+function Test-Ours([string] $Path) {
+    if (Test-Path -LiteralPath $Path -PathType Container) {
+        $project = Join-Path $Path 'pyproject.toml'
+        if (-not (Test-Path -LiteralPath $project -PathType Leaf)) { return $false }
+        return [bool] (Select-String -LiteralPath $project -Pattern '^name *= *"setup-llm-dev"' -Quiet)
+    }
+    return ((Split-Path -Leaf $Path) -like 'setup_llm_dev-*.whl')
+}
+
+function Get-Source([string] $Path) {
+    if (-not (Test-Path -LiteralPath $Path)) { Stop-With 2 "there is no $Path" }
+    if (-not (Test-Ours $Path)) {
+        Stop-With 2 "$Path is neither a checkout of setup-llm-dev nor a wheel of it (setup_llm_dev-*.whl)"
+    }
+    return (Resolve-Path -LiteralPath $Path).ProviderPath
+}
+
+function Get-Beside {
+    # The checkout that this script lies in; out of a pipe it lies nowhere.
+    if (-not $Script:Folder) { return '' }
+    $root = Split-Path -Parent $Script:Folder
+    if ($root -and (Test-Ours $root)) { return $root }
+    return ''
+}
+
+function Assert-Order([object[]] $Words) {
+    # Options of this script among the words for setup-llm-dev would be lost there.
+    foreach ($word in $Words) {
+        if (@('--dry-run', '--no-run', '--path', '--uninstall', '--from') -contains ([string] $word).Split('=')[0]) {
+            Stop-With 2 "$word is an option of this script: write it before the words for setup-llm-dev"
+        }
+    }
+}
+
+function Assert-Published([hashtable] $Asked) {
+    # A name that nobody holds may be held by anybody tomorrow; bytes with a known hash may come.
+    if ($Asked.From -ne '' -or $Script:Published -or (Get-Variable-Or 'SETUP_LLM_DEV_SHA256' '') -ne '') { return }
+    Stop-With 2 ('no version of setup-llm-dev has been published yet; ' +
+        'get its sources and name them: --from FOLDER')
+}
+
 function Read-Words([object[]] $Words) {
+    $free = $false
     $asked = @{ Dry = $false; Run = $true; Path = $false; Remove = $false; Help = $false; From = ''; Words = @() }
     for ($i = 0; $i -lt $Words.Length; $i++) {
         $word = [string] $Words[$i]
-        if ($word -eq '--') { $i++; break }
+        if ($word -eq '--') { $i++; $free = $true; break }
         elseif ($word -eq '--help' -or $word -eq '-h') { $asked.Help = $true }
         elseif ($word -eq '--dry-run') { $asked.Dry = $true }
         elseif ($word -eq '--no-run') { $asked.Run = $false }
@@ -301,12 +352,17 @@ function Read-Words([object[]] $Words) {
         elseif ($word -eq '--from') {
             $i++
             if ($i -ge $Words.Length) { Stop-With 2 '--from needs a path' }
-            if (-not (Test-Path -LiteralPath $Words[$i])) { Stop-With 2 "there is no $($Words[$i])" }
-            $asked.From = (Resolve-Path -LiteralPath $Words[$i]).ProviderPath
+            $asked.From = Get-Source ([string] $Words[$i])
+        }
+        elseif ($word -like '--from=?*') { $asked.From = Get-Source $word.Substring(7) }
+        elseif ($word -like '-*' -and $Script:ItsOptions -notcontains $word.Split('=')[0]) {
+            Stop-With 2 "unknown option: $word; see --help"
         }
         else { break }
     }
     if ($i -lt $Words.Length) { $asked.Words = @($Words[$i..($Words.Length - 1)]) }
+    if (-not $free) { Assert-Order $asked.Words }
+    if ($asked.From -eq '' -and -not $asked.Remove) { $asked.From = Get-Beside }
     $asked.Version = Get-Variable-Or 'SETUP_LLM_DEV_VERSION' $Script:Version
     $asked.Index = Get-IndexOfUser
     return $asked
@@ -331,9 +387,11 @@ function Invoke-Main([object[]] $Words) {
     $wheel = Get-Wheel
     $places = Get-Places
     if ($asked.Remove) { Uninstall-Program $asked $places; return }
+    $installed = Test-Installed $asked $places
+    if (-not $installed) { Assert-Published $asked }
     Write-Plan $asked $wheel $places
     if ($asked.Dry) { return }
-    if (-not (Test-Installed $asked $places)) {
+    if (-not $installed) {
         $folder = New-Folder
         try { Install-Program $asked $wheel $folder }
         finally { Remove-Item -LiteralPath $folder -Recurse -Force }
@@ -363,6 +421,7 @@ function Invoke-Bootstrap([object[]] $Words) {
 
 $Script:Code = 0
 $Script:Words = @($args)
+$Script:Folder = $PSScriptRoot
 # Out of a pipe (`irm ... | iex`) there is no file: `exit` would close the window of whoever typed that.
 & {
     Invoke-Bootstrap $Script:Words

@@ -8,6 +8,11 @@
 set -euf
 
 VERSION=0.1.0
+# Empty as long as no version is on the public index: nobody holds the name there yet, so nothing is asked by it.
+PUBLISHED=''
+# What setup-llm-dev knows without a command; anything else that begins with a dash is taken for a slip of the pen.
+ITS_OPTIONS='-q --quiet -v --verbose -y --yes --json --no-color --home --workspace --version --machine --assume --torch
+    --python --only --skip --require --pycharm-archive --pycharm-sha256 --upgrade --no-wait'
 UV_VERSION=0.13.9
 # The static builds on Linux: they run with every libc. Name and sha256 of the files on the package index.
 UV_LINUX_X86_64='musllinux_1_1_x86_64 2c45530751517d6c3bbc69a19473f6effe47cce047bede01ffd8af7ea7b36b25'
@@ -30,10 +35,12 @@ usage() {
 
 Installs setup-llm-dev for you alone (with uv, and a Python of uv's if you have none from 3.11 on),
 then runs it with the words that are left; without words it sets up this machine by the default recipe.
+The options stand before the words; what stands after \`--\` is for setup-llm-dev, whatever it is.
 
   --dry-run     say what would be done; touch nothing, ask no host
   --no-run      install only
-  --from PATH   install this wheel or checkout instead of what the package index has
+  --from PATH   install this wheel or checkout; needed until a version is published,
+                but not where this script lies in a checkout
   --path        let uv add its folder for programs to PATH in your shell's profile; nothing else edits a profile
   --uninstall   remove what setup-llm-dev made, then the program; -y where nobody can be asked
   --help        this text
@@ -45,10 +52,12 @@ Exit codes are those of setup-llm-dev: 2 wrong use, 3 refused, 4 unreachable, 5 
 
 只为您自己安装 setup-llm-dev（使用 uv；若没有 3.11 以上的 Python，由 uv 下载一个），
 然后用其余参数运行它；不带参数就按默认配方搭建本机。
+选项写在参数前面；\`--\` 之后的一律交给 setup-llm-dev。
 
   --dry-run     只说明会做什么；什么都不动，不联网
   --no-run      只安装，不运行
-  --from PATH   安装这个 wheel 或源码目录，而不是软件包索引里的版本
+  --from PATH   安装这个 wheel 或源码目录；在正式发布之前必须给出，
+                但脚本就在源码目录里时不必
   --path        让 uv 把它的程序目录写进您的 shell 配置的 PATH；除此之外不改任何配置
   --uninstall   先删除 setup-llm-dev 所做的一切，再删除程序本身；无人可问时须加 -y
   --help        本说明
@@ -59,30 +68,41 @@ UV_PYTHON_INSTALL_MIRROR、HTTPS_PROXY、SETUP_LLM_DEV_VERSION、SETUP_LLM_DEV_S
 }
 
 main() {
-    from='' dry='' run=1 path='' remove='' folder='' uv=''
+    from='' dry='' run=1 path='' remove='' folder='' uv='' words=''
     version=${SETUP_LLM_DEV_VERSION:-$VERSION}
     choose_language
     while [ $# -gt 0 ]; do
         case $1 in
-            -h | --help) usage && return 0 ;;
+            -h | --help)
+                usage
+                return 0
+                ;;
             --dry-run) dry=1 ;;
             --no-run) run='' ;;
             --path) path=1 ;;
             --uninstall) remove=1 ;;
-            --from=*) from=${1#--from=} ;;
-            --from)
+            --from=?*) from=${1#--from=} ;;
+            --from | --from=)
                 [ $# -gt 1 ] || fail 2 "--from needs a path" "--from 后面要写路径"
                 from=$2
                 shift
                 ;;
             --)
+                words=free
                 shift
+                break
+                ;;
+            -*)
+                is_its_option "${1%%=*}" || fail 2 "unknown option: $1; see --help" "未知选项：${1}；见 --help"
                 break
                 ;;
             *) break ;;
         esac
         shift
     done
+    [ -n "$words" ] || check_order "$@"
+    check_system
+    find_source
     check_home
     choose_wheel
     choose_source
@@ -91,9 +111,12 @@ main() {
         uninstall "$@"
         return
     fi
+    is_installed || check_published
     announce "$@"
     [ -z "$dry" ] || return 0
-    if ! is_installed; then
+    if is_installed; then
+        say "setup-llm-dev $version is installed already" "setup-llm-dev $version 已经安装"
+    else
         check_programs
         make_folder
         install
@@ -101,6 +124,24 @@ main() {
     [ -z "$path" ] || add_to_path
     clean
     [ -z "$run" ] || start "$@"
+}
+
+is_its_option() { # NAME
+    for option in $ITS_OPTIONS; do
+        [ "$option" != "$1" ] || return 0
+    done
+    return 1
+}
+
+check_order() { # WORDS for setup-llm-dev: options of this script among them would be lost there
+    for word in "$@"; do
+        case $word in
+            --dry-run | --no-run | --path | --uninstall | --from | --from=*)
+                fail 2 "$word is an option of this script: write it before the words for setup-llm-dev" \
+                    "$word 是本脚本的选项，要写在交给 setup-llm-dev 的参数前面"
+                ;;
+        esac
+    done
 }
 
 # --- words ----------------------------------------------------------------------------------------------------------
@@ -146,6 +187,51 @@ announce() {
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
+check_system() { # the programs that this script can't do without, before the first of them is used
+    lost=''
+    for program in cat chmod head id ls mktemp rm sed tee tr uname; do
+        have $program || lost="$lost $program"
+    done
+    [ -z "$lost" ] || fail 6 "not found in PATH (${PATH:-}):$lost" "PATH（${PATH:-}）里找不到：$lost"
+}
+
+find_source() { # sets from: what was named, else the checkout that this script lies in
+    [ -z "$remove" ] || return 0
+    if [ -n "$from" ]; then
+        [ -e "$from" ] || fail 2 "there is no $from" "没有 $from"
+        is_ours "$from" || fail 2 "$from is neither a checkout of setup-llm-dev nor a wheel of it (setup_llm_dev-*.whl)" \
+            "$from 既不是 setup-llm-dev 的源码目录，也不是它的 wheel（setup_llm_dev-*.whl）"
+        case $from in
+            /*) ;;
+            *) from=$(pwd)/$from ;;
+        esac
+        return 0
+    fi
+    case $0 in
+        */bootstrap.sh) beside=$(cd -- "${0%/*}/.." 2>/dev/null && pwd) || beside='' ;;
+        bootstrap.sh) beside=$(cd -- .. && pwd) ;;
+        *) beside='' ;;
+    esac
+    if [ -n "$beside" ] && [ -f "$0" ] && is_ours "$beside"; then from=$beside; fi
+}
+
+is_ours() { # PATH
+    if [ -d "$1" ]; then
+        [ -f "$1/pyproject.toml" ] && [ -n "$(sed -n '/^name *= *"setup-llm-dev"/p' "$1/pyproject.toml")" ]
+        return
+    fi
+    case ${1##*/} in
+        setup_llm_dev-*.whl) [ -f "$1" ] ;;
+        *) return 1 ;;
+    esac
+}
+
+check_published() { # a name that nobody holds may be held by anybody tomorrow; bytes with a known hash may come
+    if [ -n "$from$PUBLISHED${SETUP_LLM_DEV_SHA256:-}" ]; then return 0; fi
+    fail 2 "no version of setup-llm-dev has been published yet; get its sources and name them: --from FOLDER" \
+        "setup-llm-dev 还没有正式发布；请先取得源码，再用 --from 目录 指定"
+}
+
 check_home() {
     case ${HOME:-} in
         '' | / | [!/]*) fail 3 "HOME must name your home folder" "HOME 必须是您的主目录" ;;
@@ -155,7 +241,10 @@ check_home() {
         fail 3 "this would put files of root's into the home of $SUDO_USER; run it without sudo" \
             "这会把 root 的文件写进 $SUDO_USER 的主目录；请不要用 sudo 运行"
     fi
-    say "note: you are root; setup-llm-dev needs no rights of root" "注意：您是 root；setup-llm-dev 不需要 root 权限"
+    # Where the program is run, it says so itself.
+    if [ -n "$dry" ] || { [ -z "$run" ] && [ -z "$remove" ]; }; then
+        say "note: you are root; setup-llm-dev needs no rights of root" "注意：您是 root；setup-llm-dev 不需要 root 权限"
+    fi
 }
 
 owner_of() { # the number of a folder's owner
@@ -184,19 +273,11 @@ places() { # where uv puts programs and their environments, by its rules
     if [ -z "$programs" ]; then
         if [ -n "${XDG_DATA_HOME:-}" ]; then programs=$XDG_DATA_HOME/../bin; else programs=$HOME/.local/bin; fi
     fi
-    if [ -n "$from" ]; then
-        [ -e "$from" ] || fail 2 "there is no $from" "没有 $from"
-        case $from in
-            /*) ;;
-            *) from=$(pwd)/$from ;;
-        esac
-    fi
 }
 
 is_installed() {
     [ -z "$from" ] && [ -x "$programs/setup-llm-dev" ] || return 1
-    [ "$("$programs/setup-llm-dev" --version 2>/dev/null || :)" = "setup-llm-dev $version" ] || return 1
-    say "setup-llm-dev $version is installed already" "setup-llm-dev $version 已经安装"
+    [ "$("$programs/setup-llm-dev" --version 2>/dev/null || :)" = "setup-llm-dev $version" ]
 }
 
 make_folder() { # sets folder: private, and gone at the end, however that comes
@@ -530,7 +611,8 @@ uninstall() { # what it made first: that takes the program
         return 0
     fi
     if [ ! -t 0 ] && [ -t 2 ] && (: </dev/tty) 2>/dev/null; then exec </dev/tty; fi
-    "$program" uninstall "$@"
+    # It need not tell how to remove the program: that is done here.
+    SETUP_LLM_DEV_BOOTSTRAP=1 "$program" uninstall "$@"
     # It ends with 0 too where somebody said no; then there is something left, and it wants a yes from nobody.
     if ! "$program" uninstall "$@" --json </dev/null >/dev/null 2>&1; then
         say "the program stays" "程序保留"

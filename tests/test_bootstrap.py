@@ -3,6 +3,7 @@
 bootstrap.ps1 needs Windows, which the tests don't have: its constants and its grammar are checked, nothing more.
 """
 
+import argparse
 import hashlib
 import importlib
 import importlib.util
@@ -20,6 +21,7 @@ from pathlib import Path
 import pytest
 
 from setup_llm_dev.__about__ import __version__
+from setup_llm_dev.cli.parser import full_parser
 from setup_llm_dev.documents.manifests import manifests_folder
 from tests.e2e.machine import CLOSED, surroundings
 from tests.oracle import changes, manifest
@@ -30,6 +32,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / "installer" / "bootstrap.sh"
 WINDOWS = ROOT / "installer" / "bootstrap.ps1"
 TEXT = SCRIPT.read_text(encoding="utf-8")
+RELEASED = TEXT.replace("\nPUBLISHED=''\n", "\nPUBLISHED=1\n")
+"""The script as it is from the first published version on: until then it asks no index for us by our name."""
 MACHINE = {"x86_64": "X86_64", "aarch64": "AARCH64"}.get(platform.machine(), "")
 NEEDED = ("cat", "chmod", "head", "id", "ls", "mkdir", "mktemp", "rm", "sed", "sha256sum", "tee", "tr", "uname")
 """The programs of a system with nothing on it; the shells are named by their paths."""
@@ -46,7 +50,7 @@ pytestmark = pytest.mark.skipif(
 def constant(name: str) -> str:
     found = re.search(rf"^{name}=(?:'([^']*)'|(\S+))$", TEXT, re.MULTILINE)
     assert found, name
-    return found[1] or found[2]
+    return found[1] or found[2] or ""
 
 
 UV = constant("UV_VERSION")
@@ -77,6 +81,7 @@ class Bare:
     root: Path
     ground: Ground
     shell: tuple[str, ...] = ("dash",)
+    file: Path | None = None
 
     def __post_init__(self) -> None:
         for name in ("home", "tmp", "bin"):
@@ -125,12 +130,13 @@ class Bare:
             "UV_DEFAULT_INDEX": self.ground.index.address("/simple"),
         }
 
-    def run(self, *words: str | Path, script: str = TEXT, without: tuple[str, ...] = (), **extra: str) -> Ended:
-        """The script through a pipe, as `curl … | sh -s -- WORDS` does it."""
+    def run(self, *words: str | Path, script: str = RELEASED, without: tuple[str, ...] = (), **extra: str) -> Ended:
+        """The script through a pipe, as `curl … | sh -s -- WORDS` does it, or as the `file`."""
         environment = {k: v for k, v in (self.environment() | extra).items() if k not in without}
         shell = [shutil.which(self.shell[0]) or self.shell[0], *self.shell[1:]]
+        called = ["-s", "--"] if self.file is None else [str(self.file)]
         done = subprocess.run(
-            [*shell, "-s", "--", *map(str, words)], input=script.encode(), env=environment, cwd=self.root,
+            [*shell, *called, *map(str, words)], input=script.encode(), env=environment, cwd=self.root,
             capture_output=True, timeout=300, start_new_session=True,
         )  # fmt: skip
         return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
@@ -250,6 +256,8 @@ def test_uninstall_takes_the_program_too(bare: Bare) -> None:
     assert bare.program.exists()
     done = bare.run("--uninstall", "-y")
     assert done.code == 0, done.err
+    assert "uv tool uninstall" not in done.out, "the script does that itself"
+    assert done.err.count("you are root") <= 1
     left = {path for path, entry in manifest(bare.home).items() if entry.kind != "folder"}
     assert "mine.txt" in left
     assert not [path for path in left if "setup-llm-dev" in path]
@@ -297,7 +305,7 @@ def test_an_index_that_can_not_be_reached(bare: Bare) -> None:
 
 def elsewhere(public: str, *mirrors: str) -> str:
     """The script with other addresses, as if the hosts of this test were the public ones."""
-    text = re.sub(r"^PUBLIC_INDEX=.*$", f"PUBLIC_INDEX='{public}'", TEXT, flags=re.MULTILINE)
+    text = re.sub(r"^PUBLIC_INDEX=.*$", f"PUBLIC_INDEX='{public}'", RELEASED, flags=re.MULTILINE)
     text = re.sub(r"^INDEX_MIRRORS='[^']*'$", f"INDEX_MIRRORS='{' '.join(mirrors)}'", text, flags=re.MULTILINE)
     return re.sub(r"^PATIENCE=5\b", "PATIENCE=1", text, flags=re.MULTILINE)
 
@@ -324,7 +332,7 @@ def test_mirrors_are_asked_where_the_public_index_is_silent_and_one_that_lies_is
 def test_cut_short_anywhere_it_does_nothing(bare: Bare) -> None:
     """Every sixteenth, the end of every line, and every byte of the last two lines."""
     requests = len(asked(bare))
-    data = TEXT.encode()
+    data = RELEASED.encode()
     cuts = {len(data) * part // 16 for part in range(16)} | {m.end() for m in re.finditer(rb"\n", data)}
     cuts |= set(range(len(data) - 40, len(data) - 2))
     for shell in SHELLS.values():
@@ -385,6 +393,85 @@ def test_wrong_use_is_said_and_nothing_is_touched(
     assert done.code == code
     assert done.err.splitlines()[-1].startswith("error: ")
     bare.untouched()
+
+
+@pytest.mark.parametrize(("words", "told"), [
+    (("--form", "."), "unknown option: --form"),
+    (("--unistall",), "unknown option: --unistall"),
+    (("--dryrun", "plan"), "unknown option: --dryrun"),
+    (("aply", "--dry-run"), "--dry-run is an option of this script"),
+    (("--home", "/x", "--from", "."), "--from is an option of this script"),
+    (("--from=", "x"), "there is no x"),
+    (("--from", "elsewhere"), "elsewhere is neither a checkout"),
+    (("--from", "other-1.0-py3-none-any.whl"), "is neither a checkout"),
+    ((), "no version of setup-llm-dev has been published yet"),
+    (("plan",), "--from FOLDER"),
+    (("--dry-run",), "no version of setup-llm-dev has been published yet"),
+])  # fmt: skip
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+def test_a_slip_of_the_pen_is_2_before_anybody_is_asked(
+    bare: Bare, words: tuple[str, ...], told: str, shell: str
+) -> None:
+    bare.shell = SHELLS[shell]
+    (bare.root / "elsewhere").mkdir()
+    (bare.root / "other-1.0-py3-none-any.whl").touch()
+    requests = len(asked(bare))
+    done = bare.run(*words, script=TEXT)
+    assert done.code == 2
+    assert told in done.err
+    assert len(asked(bare)) == requests
+    bare.untouched()
+
+
+@pytest.mark.parametrize(
+    "words", [("--yes",), ("-q", "apply"), ("--torch=cpu", "plan"), ("--", "--dry-run"), ("plan", "-h")]
+)
+def test_what_is_for_the_program_goes_to_it(bare: Bare, words: tuple[str, ...]) -> None:
+    done = bare.run("--dry-run", *words)
+    assert done.code == 0, done.err
+    assert f"setup-llm-dev {' '.join(word for word in words if word != '--')}" in done.err
+
+
+def test_the_options_of_the_program_are_those_that_it_has() -> None:
+    known = {name for command in ("apply", "plan") for action in _options_of(command) for name in action.option_strings}
+    assert set(constant("ITS_OPTIONS").split()) == known - {"-h", "--help"} - {"--pin"}
+
+
+def _options_of(command: str) -> list[argparse.Action]:
+    commands = next(a for a in full_parser()._actions if isinstance(a, argparse._SubParsersAction))
+    return list(commands.choices[command]._actions)
+
+
+def test_a_script_that_lies_in_a_checkout_installs_from_it(bare: Bare, tmp_path: Path) -> None:
+    checkout = tmp_path / "a checkout"
+    (checkout / "installer").mkdir(parents=True)
+    (checkout / "pyproject.toml").write_text('[project]\nname = "setup-llm-dev"\n')
+    script = checkout / "installer" / "bootstrap.sh"
+    script.write_text(TEXT)
+    bare.file = script
+    for shell in ("dash", "bash", "busybox"):
+        if shutil.which(shell):
+            bare.shell = SHELLS[shell]
+            done = bare.run("--dry-run")
+            assert done.code == 0, done.err
+            assert f"installing {checkout} for" in done.err
+    (checkout / "pyproject.toml").write_text('[project]\nname = "other"\n')
+    assert bare.run("--dry-run").code == 2
+
+
+def test_a_wheel_whose_hash_somebody_named_may_come_from_their_index(bare: Bare) -> None:
+    wheel = next(bare.ground.wheels.glob("setup_llm_dev-*.whl"))
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    done = bare.run("--no-run", script=TEXT, SETUP_LLM_DEV_SHA256=digest)
+    assert done.code == 0, done.err
+
+
+def test_an_empty_path_is_told_in_one_sentence(bare: Bare) -> None:
+    done = bare.run("--dry-run", PATH=str(bare.home))
+    assert done.code == 6
+    assert done.err.startswith("error: not found in PATH")
+    assert "sed" in done.err
+    assert len(done.err.splitlines()) == 1
 
 
 @pytest.mark.parametrize(("system", "machine", "wheel"), [
@@ -467,6 +554,9 @@ def test_the_script_for_windows_names_the_same_things() -> None:
     text = WINDOWS.read_text(encoding="ascii")
     for name in ("VERSION", "UV_VERSION"):
         assert f"'{constant(name)}'" in text
+    named = re.search(r"\$Script:ItsOptions = @\(([^)]*)\)", text)
+    assert named and re.findall(r"'([^']+)'", named[1]) == constant("ITS_OPTIONS").split()
+    assert f"$Script:Published = {'$true' if constant('PUBLISHED') else '$false'}" in text
     for mirror in (constant("INDEX_MIRRORS") + " " + constant("PYTHON_MIRRORS")).split():
         assert f"'{mirror}'" in text
 

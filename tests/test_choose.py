@@ -186,11 +186,25 @@ def test_a_recipe_may_ask_for_a_variant_and_the_argument_wins() -> None:
     assert choose(LINUX, recipe, CATALOG, variant="auto").builds[0].version == "2.15.0+cpu"
 
 
-@pytest.mark.parametrize(("wrong", "near"), [("cu1300", "cu130"), ("cpuu", "cpu"), ("rocm7.3", "rocm7.2")])
+@pytest.mark.parametrize(("wrong", "near"), [("cu1300", "cu130"), ("cpuu", "cpu"), ("rocm7.3", "rocm7.2"),
+                                              ("cuda13.0", "cu130"), ("nvidia-cu130", "cu130")])  # fmt: skip
 def test_an_unknown_variant_is_wrong_use_with_the_nearest_name(wrong: str, near: str) -> None:
     with pytest.raises(UsageError) as caught:
         chosen(variant=wrong)
-    assert near in str(caught.value.hint)
+    assert str(caught.value.hint) == f"did you mean {near}?"
+
+
+@pytest.mark.parametrize(
+    ("word", "build"), [("cuda", "cu130"), ("CUDA", "cu130"), ("nvidia", "cu130"), ("amd", "rocm7.2")]
+)
+def test_the_name_of_a_maker_leads_to_its_builds(word: str, build: str) -> None:
+    """Not to `cpu`, whose letters happen to be near."""
+    with pytest.raises(UsageError) as caught:
+        chosen(variant=word)
+    named = str(caught.value.hint)
+    assert build in named
+    assert "cpu" not in named
+    assert "auto" in named
 
 
 def test_the_recipe_limits_releases() -> None:

@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 
 from setup_llm_dev.errors import UsageError
+from setup_llm_dev.host.addresses import cleaned, without_credentials
 from setup_llm_dev.host.configuration import (
-    MIRRORS,
     Surroundings,
     as_environment,
     as_settings,
-    cleaned,
     read_surroundings,
     with_credentials,
-    without_credentials,
 )
+from setup_llm_dev.host.mirror_settings import MIRRORS
+from setup_llm_dev.host.own_variables import judged_variables, large_bytes
 from setup_llm_dev.host.web.carriers import Mirror
 from tests.ground import CANARY, scratch_host
 
@@ -103,8 +103,8 @@ def test_what_is_not_used_is_not_said(read: Read) -> None:
     [
         ("[mirrors]\npypy = 'http://x'\n", "pypy"),
         ("[mirror]\npypi = 'http://x'\n", "[mirror]"),
-        ("[mirrors]\npypi = 3\n", "texts"),
-        ("mirrors = 'x'\n", "texts"),
+        ("[mirrors]\npypi = 3\n", "a text in quotes"),
+        ("mirrors = 'x'\n", "a text in quotes"),
         ("[mirrors\n", "line 1"),
     ],
 )
@@ -114,6 +114,7 @@ def test_a_mistake_in_our_file_is_2_and_names_it(read: Read, tmp_path: Path, tex
         read()
     assert str(place) in str(error.value)
     assert part in str(error.value)
+    assert error.value.hint is not None
 
 
 @pytest.mark.parametrize(
@@ -125,6 +126,7 @@ def test_a_pip_file_that_can_not_be_read_is_named_without_its_words(read: Read, 
         read()
     assert str(place) in str(error.value)
     assert "line " in str(error.value)
+    assert error.value.hint is not None
     assert CANARY not in str(error.value)
 
 
@@ -319,3 +321,87 @@ def test_the_chosen_mirror_comes_first_then_the_spares_then_the_maker() -> None:
 def test_a_host_that_is_no_address_is_2(read: Read, name: str) -> None:
     with pytest.raises(UsageError):
         read(**{f"SETUP_LLM_DEV_MIRRORS_{name}": "https://[::1/x"})
+
+
+# what is no address, and what is no setting ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["HF_ENDPOINT", "MODELSCOPE_ENDPOINT", "UV_PYTHON_INSTALL_MIRROR", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL",
+     *(f"SETUP_LLM_DEV_MIRRORS_{kind.upper()}" for kind in MIRRORS)],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "value", ["foo", "foo://x", "https://", "https:///simple", "http//host", "https://ho st/", "https://host:port/x"]
+)
+def test_an_address_of_a_variable_that_is_none_is_2_and_names_it(read: Read, name: str, value: str) -> None:
+    with pytest.raises(UsageError) as error:
+        read(**{name: value})
+    assert str(error.value).startswith(f"{name}: ")
+    assert "https://" in str(error.value.hint)
+
+
+def test_an_address_of_a_file_that_is_none_names_the_file_and_the_key(read: Read, tmp_path: Path) -> None:
+    ours = put(tmp_path / "ours/config.toml", '[mirrors]\nhub = "foo://x"\n')
+    with pytest.raises(UsageError) as error:
+        read()
+    assert str(error.value).startswith(f"{ours}, hub: ")
+    ours.unlink()
+    pip = put(tmp_path / ".config/pip/pip.conf", "[global]\nextra-index-url = https://a/b\n  foo\n")
+    with pytest.raises(UsageError) as error:
+        read()
+    assert str(error.value).startswith(f"{pip}, extra-index-url: ")
+    assert "foo" in str(error.value)
+
+
+def test_files_are_addresses_where_files_may_be(read: Read) -> None:
+    assert read(PIP_FIND_LINKS="file:///wheels /wheels https://h/links").find_links[0] == "file:///wheels"
+    assert read(PIP_INDEX_URL="file:///simple").default_index == "file:///simple"
+    assert read(PIP_INDEX_URL="/srv/simple").default_index == "/srv/simple"
+    assert read(UV_PYTHON_INSTALL_MIRROR="file:///pythons").python_mirror == "file:///pythons"
+    for variables in (
+        {"PIP_FIND_LINKS": "htps://h/links"},
+        {"HF_ENDPOINT": "file:///hub"},
+        {"SETUP_LLM_DEV_MIRRORS_HUB": "flat+https://hub"},
+        {"SETUP_LLM_DEV_MIRRORS_TORCH": "flat+/srv/torch"},
+    ):
+        with pytest.raises(UsageError):
+            read(**variables)
+
+
+def test_a_setting_that_is_not_used_is_judged_all_the_same(read: Read) -> None:
+    with pytest.raises(UsageError):
+        read(HF_ENDPOINT="https://hub", SETUP_LLM_DEV_MIRRORS_HUB="foo")
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("SETUP_LLM_DEV_MIRRORS_FOO", "MIRRORS_TORCH"),
+        ("SETUP_LLM_DEV_MIRRORS_TORH", "did you mean SETUP_LLM_DEV_MIRRORS_TORCH?"),
+        ("SETUP_LLM_DEV_MIRROR_HUB", "did you mean SETUP_LLM_DEV_MIRRORS_HUB?"),
+        ("SETUP_LLM_DEV_HOMES", "did you mean SETUP_LLM_DEV_HOME?"),
+        ("SETUP_LLM_DEV_LARGE_BYTE", "did you mean SETUP_LLM_DEV_LARGE_BYTES?"),
+    ],
+)
+def test_a_variable_of_ours_that_is_misspelt_is_2(name: str, hint: str) -> None:
+    with pytest.raises(UsageError) as error:
+        judged_variables({name: "https://x"})
+    assert name in str(error.value)
+    assert hint in str(error.value.hint)
+
+
+def test_a_variable_with_our_beginning_that_is_near_none_is_said() -> None:
+    [said] = judged_variables({"SETUP_LLM_DEV_QUUX": "1", "SETUP_LLM_DEV_HOME": "/x", "OTHER": "y"})
+    assert "SETUP_LLM_DEV_QUUX" in str(said)
+    assert judged_variables({"SETUP_LLM_DEV_TEST_REUSE": "1", "SETUP_LLM_DEV_MIRRORS_PRESET": "cn"}) == ()
+
+
+@pytest.mark.parametrize("value", ["abc", "1e6", "-1", "²", "5 MiB"])
+def test_a_limit_that_is_no_number_of_bytes_is_2_before_anything_is_fetched(value: str) -> None:
+    with pytest.raises(UsageError) as error:
+        judged_variables({"SETUP_LLM_DEV_LARGE_BYTES": value})
+    assert "SETUP_LLM_DEV_LARGE_BYTES" in str(error.value)
+    assert error.value.hint is not None
+    assert large_bytes({"SETUP_LLM_DEV_LARGE_BYTES": " 1000 "}) == 1000
+    assert large_bytes({}) is None

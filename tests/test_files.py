@@ -78,6 +78,14 @@ def test_appending_goes_to_the_end(tmp_path: Path) -> None:
     assert (tmp_path / "log").read_bytes() == b"ab"
 
 
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda place: place.symlink_to("/dev/zero")])
+def test_only_regular_files_are_read_and_nothing_is_waited_for(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "x")
+    with pytest.raises(OSError, match=r"Invalid argument|Is a directory"):
+        FILES.read_bytes(tmp_path / "x")
+    assert FILES.read_text(tmp_path / "x") is None
+
+
 # links ----------------------------------------------------------------------------------------------------
 
 

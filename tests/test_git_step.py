@@ -12,7 +12,7 @@ import pytest
 
 from setup_llm_dev.documents.gitignore import gitignore
 from setup_llm_dev.documents.idea_project import ProjectWish
-from setup_llm_dev.errors import Dispensable
+from setup_llm_dev.errors import Dispensable, Refused, RollbackIncomplete
 from setup_llm_dev.host.world import Host, System
 from setup_llm_dev.messages import message
 from setup_llm_dev.steps.git import InitializeGit, git_note, git_program, repository_around
@@ -21,6 +21,7 @@ from setup_llm_dev.steps.project import MergeProject
 from setup_llm_dev.steps.step import Satisfied, Unsatisfied, silent
 from setup_llm_dev.steps.write import WriteFiles
 from tests.ground import scratch_host
+from tests.protected import unprivileged_folder
 
 GIT = shutil.which("git")
 pytestmark = pytest.mark.skipif(GIT is None, reason="git is not installed")
@@ -61,7 +62,7 @@ def test_a_fresh_project_becomes_a_repository_without_hooks(host: Host, work: Pa
     assert not (work / ".git" / "hooks").exists()
     assert (work / ".git").stat().st_mode & 0o777 == 0o755
     assert step.undo(host, receipt) == ()
-    assert not work.exists()
+    assert names(work) == set()
 
 
 def test_what_is_ignored_and_what_is_kept(host: Host, work: Path) -> None:
@@ -149,7 +150,7 @@ def test_a_git_that_fails_is_named_and_leaves_nothing(host: Host, work: Path, tm
         step.apply(scratch_host(host.home, {"PATH": str(broken.parent)}), silent)
     assert not (work / ".git").exists()
     assert step.undo(host, receipt) == ()
-    assert not work.exists()
+    assert names(work) == set()
 
 
 @pytest.mark.skipif(not os.access("/usr/bin/git", os.X_OK), reason="no git in the place of that program")
@@ -200,7 +201,7 @@ def test_looking_at_the_status_is_no_use(host: Host, work: Path) -> None:
     git(work, "status")
     git(work, "log", "--all")
     assert step.undo(host, receipt) == ()
-    assert not work.exists()
+    assert names(work) == set()
 
 
 def test_a_gitignore_that_was_changed_stays_though_the_repository_goes(host: Host, work: Path) -> None:
@@ -215,6 +216,7 @@ def test_a_gitignore_that_was_changed_stays_though_the_repository_goes(host: Hos
 @pytest.mark.parametrize("moment", ["before", "files", "aside", "done"])
 def test_undo_after_a_crash_at_any_moment(host: Host, work: Path, moment: str) -> None:
     """Only what was known before the step began is in the journal then."""
+    work.rmdir()
     step = InitializeGit(work)
     receipt = step.before(host)
     if moment == "done":
@@ -222,6 +224,7 @@ def test_undo_after_a_crash_at_any_moment(host: Host, work: Path, moment: str) -
     if moment == "aside":
         (work / ".setup-llm-dev" / "repository" / ".git").mkdir(parents=True)
     if moment == "files":
+        work.mkdir()
         (work / ".gitignore").write_bytes(gitignore())
     again = InitializeGit.from_record(step.record())
     assert again == step
@@ -238,11 +241,12 @@ def test_an_empty_folder_of_that_name_above_governs_nothing(host: Host, work: Pa
 
 def test_with_the_steps_around_it_everything_goes_again_last_first(host: Host, work: Path, tmp_path: Path) -> None:
     """The switches of a run, undone from what the journal keeps of them."""
+    work.rmdir()
     generation = tmp_path / "environments" / "one"
     generation.mkdir(parents=True)
     steps = (
         WriteFiles("workspace", work, (("train.py", b"x"),), message("x"), ours=False),
-        WriteFiles("workspace-own", work / ".setup-llm-dev", (("smoke.pyz", b"x"),), message("x"), ours=True),
+        WriteFiles("workspace-own", work, ((".setup-llm-dev/smoke.pyz", b"x"),), message("x"), ours=True),
         MergeProject(ProjectWish(folder=work, sdk_name="Python 3.11 (work)"), host.home / ".cache/huggingface/hub"),
         InitializeGit(work),
         SwitchLink(work / ".venv", generation, generation.parent),
@@ -256,9 +260,43 @@ def test_with_the_steps_around_it_everything_goes_again_last_first(host: Host, w
 
 
 def test_an_interrupted_start_is_healed(host: Host, work: Path) -> None:
-    (work / ".setup-llm-dev" / "repository" / ".git").mkdir(parents=True)
     step = InitializeGit(work, mapped=False)
+    killed = step.before(host)
+    (work / ".setup-llm-dev" / "repository" / ".git").mkdir(parents=True)
     assert isinstance(step.check(host), Unsatisfied)
-    step.apply(host, silent)
-    assert names(work) == {".git", ".gitignore"}
+    receipt = step.apply(host, silent)
+    assert names(work) == {".git", ".gitignore", ".setup-llm-dev"}
     assert repository_around(host, work / "src" / "deep") == work
+    assert [step.undo(host, kept) for kept in (receipt, killed)] == [(), ()]
+    assert names(work) == set()
+
+
+@pytest.mark.parametrize("name", ["mine.txt", ".git/objects/ab/cdef", ".git/hooks/pre-commit"])
+def test_a_folder_where_repositories_are_made_that_is_the_users_is_refused(host: Host, work: Path, name: str) -> None:
+    kept = work / ".setup-llm-dev" / "repository" / name
+    kept.parent.mkdir(parents=True)
+    kept.write_text("mine")
+    with pytest.raises(Refused, match="repository stands in the way"):
+        InitializeGit(work).check(host)
+    assert kept.read_text() == "mine"
+
+
+def test_folders_that_were_there_and_empty_stay(host: Host, work: Path) -> None:
+    for name in (".idea", ".setup-llm-dev"):
+        (work / name).mkdir()
+    step = InitializeGit(work)
+    receipt = step.apply(host, silent)
+    assert step.undo(host, receipt) == ()
+    assert names(work) == {".idea", ".setup-llm-dev"}
+
+
+def test_a_file_that_can_not_be_read_now_is_no_undo(host: Host) -> None:
+    with unprivileged_folder() as folder:
+        step = InitializeGit(folder / "work")
+        receipt = step.apply(host, silent)
+        (folder / "work" / ".gitignore").chmod(0)
+        with pytest.raises(RollbackIncomplete, match="gitignore could not be taken back"):
+            step.undo(host, receipt)
+        (folder / "work" / ".gitignore").chmod(0o644)
+        assert step.undo(host, receipt) == ()
+        assert not (folder / "work").exists()

@@ -127,7 +127,7 @@ def test_a_hub_that_lies_about_names_is_refused_and_nothing_is_touched(home: Pat
     before = manifest(home)
     with hub(*LIES[lie]) as running, pytest.raises(Unreachable) as error:
         fetched(home, running.url)
-    assert "tells what can't be" in str(error.value), str(error.value)
+    assert "gave an answer that can't be right" in str(error.value), str(error.value)
     assert "\x1b" not in str(error.value)
     assert changes(before, manifest(home)) == []
 

@@ -16,8 +16,8 @@ from setup_llm_dev.documents.events import Failed, Undone
 from setup_llm_dev.documents.idea_edits import without
 from setup_llm_dev.documents.idea_files import EXCLUDED, RUNS, module_file
 from setup_llm_dev.documents.idea_project import MEMORY, ProjectWish, changes, merged
-from setup_llm_dev.documents.xml_text import parse
-from setup_llm_dev.errors import Busy, Refused
+from setup_llm_dev.documents.xml_nodes import parse
+from setup_llm_dev.errors import Busy, Refused, RollbackIncomplete
 from setup_llm_dev.host.files import Files
 from setup_llm_dev.host.state import JournalWriter, last_run, run_name
 from setup_llm_dev.host.world import Host
@@ -218,7 +218,7 @@ def test_a_package_named_models_is_code_and_not_excluded(tmp_path: Path, host: H
 
 def test_a_link_stays_a_link_and_its_target_is_changed(tmp_path: Path, host: Host) -> None:
     workspace = project(tmp_path, "2023.2")
-    kept = tmp_path / "dotfiles" / "misc.xml"
+    kept = workspace / "dotfiles" / "misc.xml"
     kept.parent.mkdir()
     misc = workspace / ".idea" / "misc.xml"
     shutil.move(misc, kept)
@@ -226,6 +226,32 @@ def test_a_link_stays_a_link_and_its_target_is_changed(tmp_path: Path, host: Hos
     merge(host, workspace)
     assert misc.is_symlink()
     assert f'project-jdk-name="{SDK}"' in kept.read_text()
+
+
+@pytest.mark.parametrize("name", [".idea/misc.xml", ".idea", ".idea/runConfigurations"])
+def test_a_link_that_leads_out_of_the_project_is_refused(tmp_path: Path, host: Host, name: str) -> None:
+    workspace = project(tmp_path, "2026.2")
+    kept = tmp_path / "elsewhere" / Path(name).name
+    kept.parent.mkdir()
+    shutil.move(workspace / name, kept)
+    (workspace / name).symlink_to(kept)
+    before = tree(tmp_path)
+    for act in (step(workspace).check, lambda host: step(workspace).apply(host, silent)):
+        with pytest.raises(Refused, match="it is a link to"):
+            act(host)
+    assert tree(tmp_path) == before
+
+
+def test_a_project_whose_files_became_links_out_of_it_is_not_followed_by_an_undo(tmp_path: Path, host: Host) -> None:
+    workspace = tmp_path / "llm"
+    one, receipt = merge(host, workspace)
+    shutil.move(workspace / ".idea", tmp_path / "elsewhere")
+    (workspace / ".idea").symlink_to(tmp_path / "elsewhere")
+    before = tree(tmp_path / "elsewhere")
+    left = [str(why) for why in one.undo(host, receipt)]
+    assert len(left) == len(before)
+    assert all("it is a link to" in why for why in left)
+    assert tree(tmp_path / "elsewhere") == before
 
 
 # run configurations -----------------------------------------------------------------------------------------
@@ -368,8 +394,8 @@ def test_write_protection_is_respected_before_anything_is_done(tmp_path: Path, h
     assert tree(workspace) == before
     one, receipt = merge(host, workspace)
     misc.chmod(0o444)
-    [left] = one.undo(host, receipt)
-    assert "stays as it is" in str(left)
+    with pytest.raises(RollbackIncomplete, match=r"misc\.xml could not be taken back: it is write-protected"):
+        one.undo(host, receipt)
     misc.chmod(0o644)
     assert one.undo(host, receipt) == ()
     assert tree(workspace) == before

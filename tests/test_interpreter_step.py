@@ -15,7 +15,7 @@ from pathlib import Path, PurePath
 import pytest
 
 from setup_llm_dev.documents.jdk_table import entries
-from setup_llm_dev.errors import Busy, Refused, SystemRefused
+from setup_llm_dev.errors import Busy, Refused, RollbackIncomplete, SystemRefused
 from setup_llm_dev.host.files import Files
 from setup_llm_dev.host.ide.java_home import java_user_home
 from setup_llm_dev.host.ide.table import interpreter_name, why_not_yet
@@ -24,6 +24,7 @@ from setup_llm_dev.host.world import Host
 from setup_llm_dev.steps.interpreter import ConfigureInterpreter
 from setup_llm_dev.steps.step import Satisfied, Unsatisfied, silent
 from tests.ground import scratch_host
+from tests.protected import unprivileged_folder
 
 TABLES = sorted((Path(__file__).parent / "tables").glob("pycharm-*.xml"))
 SAMPLE = TABLES[-1].read_bytes()
@@ -402,6 +403,37 @@ def test_write_protection_is_respected(host: Host) -> None:
         assert "folder is write-protected" in refused_by_apply(host, step)
     finally:
         Path(step.table).parent.chmod(0o755)
+
+
+def test_a_write_protected_table_is_refused_before_long_work(host: Host) -> None:
+    step = with_table(host)
+    Path(step.table).chmod(0o444)
+    for early in (step.refuse_early, step.preview):
+        with pytest.raises(Refused, match="it is write-protected"):
+            early(host)
+    Path(step.table).chmod(0o644)
+    step.apply(host, silent)
+    Path(step.table).chmod(0o444)
+    step.refuse_early(host)  # nothing is to be written
+
+
+@pytest.mark.parametrize("new", [True, False])
+@pytest.mark.parametrize(("what", "mode"), [("table", 0), ("options", 0o555)])
+def test_an_entry_that_can_not_be_taken_out_now_is_no_undo(what: str, mode: int, new: bool) -> None:
+    with unprivileged_folder() as home:
+        host = scratch_host(home)
+        step = step_in(home) if new else with_table(host)
+        receipt = step.apply(host, silent)
+        barred = Path(step.table) if what == "table" else Path(step.table).parent
+        before, usual = tree(home), barred.stat().st_mode
+        barred.chmod(mode)
+        with pytest.raises(RollbackIncomplete, match="could not be taken back") as error:
+            step.undo(host, receipt)
+        assert error.value.exit_code == 9
+        barred.chmod(usual)
+        assert {name for name in tree(home) if "backups" not in name} == {n for n in before if "backups" not in n}
+        assert step.undo(host, receipt) == ()
+        assert not Path(step.table).exists() if new else content(step) == SAMPLE
 
 
 def refused_by_apply(host: Host, step: ConfigureInterpreter) -> str:

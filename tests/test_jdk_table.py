@@ -20,7 +20,7 @@ from setup_llm_dev.documents.jdk_table import (
     without_entry,
     written_path,
 )
-from setup_llm_dev.documents.xml_text import Unreadable
+from setup_llm_dev.documents.xml_nodes import Unreadable
 from tests.jps import understood
 from tests.tables.trees import tables
 

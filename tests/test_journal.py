@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -185,6 +187,50 @@ def test_a_killed_owner_holds_nothing(tmp_path: Path) -> None:
         child.send_signal(signal.SIGKILL)
         child.wait()
         with one_run(tmp_path / "run.lock", wait=False, cancel=Cancel(), on_wait=print):
+            pass
+
+
+def test_a_run_that_waits_while_an_uninstall_ends_makes_the_folder_anew(tmp_path: Path) -> None:
+    """And one that has opened the lock just before its name went does not go on with a lock that keeps nobody out."""
+    lock = tmp_path / "data" / "run.lock"
+    made: list[bool] = []
+
+    def make() -> None:
+        made.append(lock.parent.exists())
+        lock.parent.mkdir(exist_ok=True)
+
+    with holder(lock) as child:
+
+        def on_wait(_: str) -> None:
+            shutil.rmtree(lock.parent)
+            release(child)
+
+        with one_run(lock, wait=True, cancel=Cancel(), on_wait=on_wait, make=make):
+            assert child.wait() == 0
+            assert lock.exists()
+            assert (tmp_path / "data" / "run.owner").read_text() == f"process {os.getpid()}"
+            with pytest.raises(Busy), one_run(lock, wait=False, cancel=Cancel(), on_wait=print):
+                pass
+    assert made[:2] == [True, False]
+
+
+def test_a_lock_whose_name_was_taken_by_another_is_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = tmp_path / "run.lock"
+    acquire = FileLock.acquire
+    swapped: list[Path] = []
+
+    def raced(self: FileLock, **words: Any) -> Any:
+        answer = acquire(self, **words)
+        if not swapped:
+            swapped.append(lock)
+            lock.replace(tmp_path / "gone")
+            lock.touch()
+        return answer
+
+    monkeypatch.setattr(FileLock, "acquire", raced)
+    with one_run(lock, wait=False, cancel=Cancel(), on_wait=print):
+        monkeypatch.undo()
+        with pytest.raises(Busy), one_run(lock, wait=False, cancel=Cancel(), on_wait=print):
             pass
 
 

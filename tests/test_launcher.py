@@ -18,7 +18,7 @@ from setup_llm_dev.components.pycharm_install import DESKTOP_ENTRY, ide_home, id
 from setup_llm_dev.documents.desktop_entry import desktop_entry
 from setup_llm_dev.documents.lock import ArchiveIdeLock, IdeLock, InstalledIdeLock
 from setup_llm_dev.documents.machine import Machine
-from setup_llm_dev.documents.vmoptions import decides_heap, heap_mib
+from setup_llm_dev.documents.vmoptions import heap_mib
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.steps.launcher import LinkLauncher, WriteDesktopEntry
 from setup_llm_dev.steps.memory import SetHeap
@@ -239,6 +239,20 @@ def link_step(tmp_path: Path, version: str) -> LinkLauncher:
 
 
 @LINUX
+def test_empty_folders_that_were_there_stay_and_those_above_that_were_made_go(host: Host, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    (home / ".local/share/applications").mkdir(parents=True)
+    tree = tmp_path / "ide/pycharm-2026.2"
+    steps: tuple[Step, ...] = (
+        LinkLauncher(home / "deep/bin/pycharm", tree, "linux", "x86_64", tree.parent),
+        WriteDesktopEntry(home / ".local/share/applications" / DESKTOP_ENTRY, tree, "linux", "x86_64"),
+    )
+    receipts = [step.apply(host, silent) for step in steps]
+    assert [step.undo(host, receipt) for step, receipt in zip(steps, receipts, strict=True)] == [(), ()]
+    found = sorted(str(path.relative_to(home)) for path in home.rglob("*"))
+    assert found == [".local", ".local/share", ".local/share/applications"]
+
+
 def test_the_command_is_made_switched_and_switched_back(host: Host, tmp_path: Path) -> None:
     first, second = (link_step(tmp_path, version) for version in ("2026.3.1", "2026.3.2"))
     for step in (first, second):
@@ -392,17 +406,21 @@ def test_a_file_of_the_users_decides_whatever_is_in_it(host: Host, text: str) ->
 
 
 @pytest.mark.parametrize(
-    ("environment", "decided"),
+    "environment",
     [
-        ({"PYCHARM_VM_OPTIONS": "/home/ann/options"}, True),
-        ({"_JAVA_OPTIONS": "-Xmx3g"}, True),
-        ({"JDK_JAVA_OPTIONS": "-ea -XX:MaxRAMPercentage=40"}, True),
-        ({"JAVA_TOOL_OPTIONS": "-ea"}, False),
+        {"PYCHARM_VM_OPTIONS": "/home/ann/options"},
+        {"_JAVA_OPTIONS": "-Xmx3g"},
+        {"JDK_JAVA_OPTIONS": "-ea -XX:MaxRAMPercentage=40"},
+        {"JAVA_TOOL_OPTIONS": "-Xmx3g"},
     ],
 )
-def test_a_variable_of_the_users_decides(tmp_path: Path, environment: dict[str, str], decided: bool) -> None:
-    host = scratch_host(tmp_path / "home", environment)
-    assert satisfied(heap_step(host), host) is decided
+def test_every_shell_gets_the_same_answer(tmp_path: Path, environment: dict[str, str]) -> None:
+    """What one shell applied, another one's `status` finds as applied, and the other way round."""
+    bare, other = (scratch_host(tmp_path / "home", settings) for settings in ({}, environment))
+    step = heap_step(bare)
+    assert [satisfied(step, host) for host in (bare, other)] == [False, False]
+    step.apply(other, silent)
+    assert [satisfied(step, host) for host in (bare, other)] == [True, True]
 
 
 def test_options_beside_the_installation_decide(host: Host) -> None:
@@ -429,11 +447,6 @@ def test_the_offer_to_import_older_settings_is_kept(host: Host) -> None:
 )
 def test_the_heap_goes_by_the_memory(gib: float, heap: int | None) -> None:
     assert heap_mib(int(gib * 2**30)) == heap
-
-
-def test_a_heap_is_known_in_options() -> None:
-    assert [decides_heap(text) for text in ("-Xmx4g", "-ea\n -Xmx512m\n", "-XX:MaxRAM=4g")] == [True, True, True]
-    assert [decides_heap(text) for text in ("", "#-Xmx4g\n", "-Xms4g", "-Dx=-Xmx")] == [False, False, False, False]
 
 
 # the component --------------------------------------------------------------------------------------------

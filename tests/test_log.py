@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from setup_llm_dev.cli.log import Log, Masker
-from tests.ground import CANARY, tool, tool_environment
+from tests.ground import CANARY, SOURCE, tool, tool_environment
 from tests.test_journal import holder
 
 TOKEN = "hf_CANARYcanaryCANARYcanary0123456789"
@@ -60,12 +60,24 @@ def test_a_log_is_made_by_the_first_change_and_is_private(tmp_path: Path) -> Non
 
 def test_only_so_many_logs_are_kept(tmp_path: Path) -> None:
     for number in range(40):
-        (tmp_path / f"2026{number:02}.log").touch()
-    log = Log(tmp_path, "2027", {})
+        (tmp_path / f"20260101T0000000000{number:02}Z-12.log").touch()
+        (tmp_path / f"2026{number:02}.log").touch()  # of somebody else's
+    log = Log(tmp_path, "20270101T000000000000Z-12", {})
     log.start()
-    names = sorted(os.listdir(tmp_path))
+    assert len(list(tmp_path.glob("2026??.log"))) == 40
+    names = sorted(name for name in os.listdir(tmp_path) if "T" in name)
     assert len(names) == 31
-    assert names[0] == "202610.log"
+    assert names[0] == "20260101T000000000010Z-12.log"
+
+
+def test_a_log_without_a_folder_of_ours_goes_with_a_later_run(tmp_path: Path) -> None:
+    code = "from setup_llm_dev.cli.log import failure_log; print(failure_log(OSError(28, 'full'), ['said'], {}, None))"
+    environment = {"PYTHONPATH": str(SOURCE), "TMPDIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert "full" in Path(done.stdout.strip()).read_text()
+    sweep = "from setup_llm_dev.host.temporary import drop_temporary; drop_temporary()"
+    subprocess.run([sys.executable, "-c", sweep], env=environment, check=True)
+    assert list(tmp_path.iterdir()) == []
 
 
 # the command line -----------------------------------------------------------------------------------------

@@ -50,7 +50,9 @@ needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/ful
 def test_a_result_that_could_not_be_written_is_6_in_one_sentence(tmp_path: Path, words: str) -> None:
     done = shell(tmp_path / "home", words, ">/dev/full")
     assert done.returncode == 6
-    assert done.stderr == "error: the result could not be written: No space left on device\n"
+    assert done.stderr == (
+        "error: the result could not be written: No space left on device\nhint: make room there, or send it elsewhere\n"
+    )
 
 
 @needs_full

@@ -92,6 +92,15 @@ def test_a_chinese_user_reads_chinese_help() -> None:
         assert words in shown.stdout
 
 
+def test_no_group_of_the_help_ends_in_the_colon_of_english() -> None:
+    """argparse writes that one itself, until Python 3.13 where nothing can be translated."""
+    for words in (("--help",), ("apply", "--help"), ("recipes", "check", "--help")):
+        headings = [line for line in _run(*words, LANG="zh_CN.UTF-8").stdout.splitlines() if line[:1].strip()]
+        assert any(line.endswith("：") for line in headings)
+        assert not [line for line in headings if line.endswith(":")]
+    assert "options:" in _run("--help", LANG="C.UTF-8").stdout
+
+
 def test_a_chinese_user_reads_chinese_errors() -> None:
     shown = _run("completion", "csh", LANG="zh_CN.UTF-8")
     assert shown.returncode == 2

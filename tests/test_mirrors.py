@@ -11,7 +11,8 @@ from setup_llm_dev.documents.manifests import manifests_folder
 from setup_llm_dev.documents.mirror_catalog import KindRow, MirrorCatalog, MirrorRow, read_mirrors
 from setup_llm_dev.documents.recipe import ModelWish
 from setup_llm_dev.errors import UsageError
-from setup_llm_dev.host.configuration import MIRRORS, Surroundings
+from setup_llm_dev.host.configuration import Surroundings
+from setup_llm_dev.host.mirror_settings import MIRRORS
 from setup_llm_dev.host.web.carriers import KINDS, Mirror
 from setup_llm_dev.messages import Message
 from setup_llm_dev.stages.mirrors import choose_mirrors, kinds_of_run, next_index
@@ -79,7 +80,7 @@ def test_a_maker_that_answers_is_used_and_no_mirror_is_asked(
         before = Surroundings()
         found = choose(catalogue(torch=torch_kind(f"{maker.url}/whl", mirror_of(faithful))), before)
     assert found == before
-    assert said == []
+    assert [str(text) for text in said] == ["asking whether these answer: the index of PyTorch"]
     assert faithful.log == ()
 
 
@@ -94,9 +95,10 @@ def test_a_maker_in_trouble_gives_way_to_its_mirror(
         found = choose(catalogue(torch=torch_kind(f"{official}/whl", mirror_of(faithful))))
     assert found.torch_root == f"{faithful.url}/whl"
     assert found.chosen == {"torch"}
-    assert found.used == tuple(said)
-    assert "the index of PyTorch does not answer" in str(said[0])
-    assert faithful.url in str(said[0])
+    assert str(said[1]) == f"asking these mirrors: {faithful.url.removeprefix('http://')}"
+    assert found.used == tuple(said[2:])
+    assert "the index of PyTorch does not answer" in str(said[2])
+    assert faithful.url in str(said[2])
 
 
 def test_a_maker_whose_files_stall_is_no_answer_either(choose: Choose, stock: Wheels, faithful: Index) -> None:
@@ -183,7 +185,7 @@ def test_packages_turn_to_a_mirror_and_it_is_said_whose_word_their_hashes_are(
         kind = KindRow(official="", probe="pip/", mirrors=(row("tuna", f"{index.url}/simple"),))
         found = choose(catalogue(pypi=kind), HTTPS_PROXY=CLOSED, HTTP_PROXY=CLOSED, NO_PROXY="127.0.0.1")
     assert found.default_index == f"{index.url}/simple"
-    assert "the word of that mirror alone" in str(said[1])
+    assert "that mirror's word alone" in str(said[3])
 
 
 def test_uv_itself_is_asked_whether_its_default_index_answers(choose: Choose, stock: Wheels) -> None:
@@ -287,16 +289,21 @@ def test_the_preset_cn_asks_mirrors_first_and_the_maker_not_at_all(
         assert maker.log == ()
     assert found.torch_root == f"{faithful.url}/whl"
     assert found.torch_places("cpu", "maker")[-1] == ("maker", False), "the maker comes last"
-    assert "preset cn" in str(said[0])
+    assert str(said[0]) == "asking the mirrors of: the index of PyTorch"
+    assert "asking these mirrors" in str(said[1])
+    assert "preset cn" in str(said[2])
 
 
-def test_a_machine_that_is_offline_stays_as_it_is_and_nothing_is_said(choose: Choose, said: list[Message]) -> None:
+def test_a_machine_that_is_offline_stays_as_it_is(choose: Choose, said: list[Message]) -> None:
     kinds: dict[str, KindRow] = {
         kind: KindRow(official=CLOSED, probe="x/", mirrors=(row("m", CLOSED),)) for kind in KINDS
     }
     catalog = MirrorCatalog(schema=1, collected=date(2026, 11, 21), seconds=1.0, kinds=kinds)
     assert choose(catalog) == Surroundings()
-    assert said == []
+    host = CLOSED.removeprefix("http://")
+    assert str(said[1]) == f"asking these mirrors: {host}"
+    assert len(said) == 2 + len(KINDS)
+    assert all(str(text).endswith(f"does not answer, nor does a mirror of it ({host})") for text in said[2:])
 
 
 def test_all_are_asked_at_once_and_nobody_holds_us_up(choose: Choose, faithful: Index) -> None:

@@ -17,7 +17,7 @@ from setup_llm_dev.cli.parser import full_parser, parse
 from setup_llm_dev.cli.session import REQUIRABLE
 from setup_llm_dev.documents.manifests import manifests_folder
 from setup_llm_dev.documents.recipe_reading import RecipeError, check_recipe
-from setup_llm_dev.host.configuration import MIRRORS
+from setup_llm_dev.host.mirror_settings import MIRRORS
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -49,6 +49,27 @@ def test_broken_text_is_placed(tmp_path: Path, text: bytes, expected: str | None
     assert expected is None or found == expected
 
 
+def test_the_schema_is_no_advice_for_what_is_no_toml(tmp_path: Path) -> None:
+    """Nor where it is the recipe that this one extends; a key that is wrong still leads there."""
+    recipe(tmp_path, "[model\n")
+    child = tmp_path / "child.toml"
+    child.write_text('schema = 1\nname = "child"\nextends = "mine"\n')
+    for file in (tmp_path / "mine.toml", child):
+        with pytest.raises(RecipeError) as caught:
+            read(file, tmp_path)
+        assert "schema" not in str(caught.value.hint)
+    with pytest.raises(RecipeError) as caught:
+        read(recipe(tmp_path, HEAD + "unknown = 1\n"), tmp_path)
+    assert "recipes schema" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("name", ["", "nothing.toml"])
+def test_a_path_that_is_no_file_is_told_with_what_to_name(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        read(tmp_path / name, tmp_path)
+    assert "recipes list" in str(caught.value.hint)
+
+
 def test_escapes_in_values_are_refused_and_shown_escaped(tmp_path: Path) -> None:
     text = HEAD + 'summary = "a\\u001b[31m"\n"k\\u202ey" = 1\n[model]\nsource = "hf:a/b\\n"\n'
     found = problems(tmp_path, text)

@@ -90,10 +90,23 @@ def test_check(tmp_path: Path) -> None:
         "base: fine",
         f"{file}:3: smoke.tsak: unknown key; did you mean task?",
         f"{file}:4: smoke.budget_seconds: must be from 5 to 3600 seconds, not 1",
-        "there is no recipe “nothing”",
+        "error: there is no recipe “nothing”",
     ]
-    assert "the recipes are: " in said.err
+    assert "hint: the recipes are: " in said.err
     assert command("check", "base", "text-classification").code == 0
+
+
+def test_check_of_a_file_that_is_not_there(tmp_path: Path) -> None:
+    said = command("check", str(tmp_path / "nofile.toml"))
+    assert said.code == 2
+    assert said.out.startswith("error: there is no file ")
+    assert said.err.startswith("hint: ")
+
+
+def test_the_summaries_of_our_recipes_are_there_in_chinese_too() -> None:
+    """A recipe's file is no place where sentences to translate are looked for, so they are said again in the code."""
+    known = {str(sentence) for sentence in recipes._SUMMARIES}
+    assert known == {recipe["summary"] for recipe in command("list", "--json").document["recipes"]}
 
 
 def test_check_for_programs(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from setup_llm_dev.cli.render_machine import render_machine
 from setup_llm_dev.cli.render_plan import render_plan
 from setup_llm_dev.cli.render_report import render_report
 from setup_llm_dev.cli.widths import cells, wrapped
+from setup_llm_dev.documents.report import Check, Report, StepOutcome, Verdict
 from tests.pages import (
     COLOR,
     FAILURE,
@@ -85,9 +86,66 @@ def test_a_second_run_is_told_in_a_few_lines() -> None:
     assert "--upgrade" in "\n".join(lines)
 
 
+@pytest.mark.parametrize(
+    ("changed", "verdict", "told"), [(False, "partial", ""), (True, "pass", ""), (True, "partial", "Gaps")]
+)
+def test_quiet_says_only_what_went_wrong(changed: bool, verdict: Verdict, told: str) -> None:
+    gaps = REPORT.gaps if verdict == "partial" else ()
+    page = quietly(msgspec.structs.replace(REPORT, changed=changed, verdict=verdict, gaps=gaps))
+    assert page.startswith(told) if told else page == ""
+    assert "Versions" not in page
+    assert "Failed" in quietly(FAILURE)
+
+
+def quietly(report: Report) -> str:
+    out = io.StringIO()
+    render_report(report, Output(quiet=True, stdout=out))
+    return out.getvalue()
+
+
 def test_a_report_without_checks_claims_no_proof() -> None:
     page = piped(lambda o: render_report(msgspec.structs.replace(REPORT, verdict="pass", checks=(), gaps=()), o))
     assert "no fine-tune was run to prove it" in page
+
+
+TRAINED = StepOutcome(id="smoke", kind="smoke", phase="check", outcome="applied", seconds=60)
+KEPT = StepOutcome(id="smoke", kind="smoke", phase="check", outcome="skipped")
+NEW = StepOutcome(id="environment", kind="environment", phase="stage", outcome="applied", seconds=5)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "steps", "first"),
+    [
+        ("pass", (NEW, TRAINED), "Set up and proved: a real fine-tune ran in the new environment"),
+        ("pass", (TRAINED,), "Set up and proved: a real fine-tune ran in this environment"),
+        ("pass", (KEPT,), "Set up; proved on 2026-11-20, not repeated"),
+        ("partial", (KEPT,), "Set up, with gaps; proved on 2026-11-20, not repeated"),
+        ("fail", (KEPT,), "Failed: text-classification can be trained here, but"),
+        ("fail", (TRAINED,), "Failed: text-classification can be trained here, but"),
+    ],
+)
+def test_no_training_is_claimed_that_this_run_did_not_do(
+    verdict: Verdict, steps: tuple[StepOutcome, ...], first: str
+) -> None:
+    report = msgspec.structs.replace(REPORT, verdict=verdict, steps=steps, gaps=(), proved="2026-11-20T21:05:00+00:00")
+    page = piped(lambda output: render_report(report, output))
+    assert page.startswith(first)
+    if verdict != "fail":
+        dated = "The fine-tune, measured, of 2026-11-20" in page and "Checks, of 2026-11-20" in page
+        assert dated == (TRAINED not in steps), "whose figures they are"
+
+
+def test_what_was_proved_before_is_dated_where_nothing_had_to_be_done() -> None:
+    report = msgspec.structs.replace(REPORT, changed=False, gaps=(), proved="2026-11-20T21:05:00+00:00")
+    page = piped(lambda output: render_report(report, output))
+    assert "proved by a real fine-tune on 2026-11-20 (not repeated)" in page
+
+
+def test_a_program_that_broke_off_is_not_said_to_have_ended() -> None:
+    broken = Check(id="run", status="could-not-run", measured="x", expected="y", cause="import-failed")
+    page = piped(lambda output: render_report(msgspec.structs.replace(FAILURE, checks=(broken,)), output))
+    assert "the smoke program broke off" in page
+    assert "ran to its end" not in page
 
 
 def test_the_plan_says_why_and_what_is_not_known_yet() -> None:

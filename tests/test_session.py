@@ -97,12 +97,17 @@ def test_a_variable_with_a_relative_folder_is_named(tmp_path: Path, name: str) -
     assert list(tmp_path.iterdir()) == []
 
 
-def test_relative_folders_of_the_command_line_are_below_the_current_one(
+def test_a_relative_home_is_2_as_in_the_variable_and_a_relative_workspace_is_below_the_current_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
-    session = open_session(arguments("apply", "--home", "d", "--workspace", "w"), Output(json=True))
+    for relative in ("d", "./d", "../d"):
+        with pytest.raises(UsageError, match="--home must be an absolute path") as error:
+            open_session(arguments("apply", "--home", relative), Output(json=True))
+        assert error.value.hint is not None
+    home = str(tmp_path / "d")
+    session = open_session(arguments("apply", "--home", home, "--workspace", "w"), Output(json=True))
     assert (session.layout.data, session.layout.workspace) == (tmp_path / "d", tmp_path / "w")
 
 

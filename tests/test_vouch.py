@@ -78,7 +78,7 @@ def test_a_mirror_that_says_another_hash_is_refused_by_name(tmp_path: Path) -> N
 def test_a_wheel_that_nobody_vouches_for_is_refused_with_what_would_help(tmp_path: Path) -> None:
     with pytest.raises(Unsatisfiable) as no:
         vouching(tmp_path, hashes()).vouched(pylock(RIGHT), BUILD, SOURCE)
-    assert "nobody else tells its hash" in str(no.value)
+    assert "nobody else vouches for its hash" in str(no.value)
     assert "SETUP_LLM_DEV_MIRRORS_TORCH" in str(no.value.hint)
 
 

@@ -7,17 +7,15 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from setup_llm_dev.documents import xml_text
+from setup_llm_dev.documents import xml_nodes, xml_text
+from setup_llm_dev.documents.xml_nodes import Node, Unreadable, parse
 from setup_llm_dev.documents.xml_text import (
     Edit,
-    Node,
-    Unreadable,
     appended,
     attribute_span,
     indent_unit,
     indentation,
     line_end,
-    parse,
     quoted,
     removed,
     splice,
@@ -220,4 +218,4 @@ def test_values_come_back_as_they_were() -> None:
 
 
 def test_examples_in_the_documentation() -> None:
-    assert doctest.testmod(xml_text).failed == 0
+    assert doctest.testmod(xml_text).failed == doctest.testmod(xml_nodes).failed == 0

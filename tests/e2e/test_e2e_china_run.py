@@ -149,7 +149,7 @@ def test_each_turn_is_said_and_kept(story: Story) -> None:
     first = told.runs[0]
     for text in (
         f"the default package index does not answer; the mirror https://{TUNA}/simple is used",
-        "what packages must be is the word of that mirror alone",
+        "the hashes of packages are that mirror's word alone",
         f"the index of PyTorch does not answer; the mirror https://{LIAR}/whl is used",
         f"the mirror {LIAR} says sha256",
         f"the hub of models does not answer; the mirror https://{HUB} is used",

@@ -7,8 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from setup_llm_dev.documents.layout import Layout
+from setup_llm_dev.documents.manifests import manifests_folder
+from setup_llm_dev.documents.recipe_reading import read_recipe
+from setup_llm_dev.host.world import Host
+from setup_llm_dev.stages.compose import PARTS
+from setup_llm_dev.stages.options import Options
+from setup_llm_dev.stages.prepare import prepare
+from setup_llm_dev.steps.smoke import RunSmoke
+from setup_llm_dev.steps.smoke_proof import read_proof, when_made, write_proof
 from tests.conftest import Provisioned
 from tests.e2e.machine import Machine, no_orphan
+from tests.ground import scratch_host
 from tests.oracle import broken_files, changes, done_holds, manifest, recorded_files
 
 pytestmark = pytest.mark.provisioned
@@ -101,6 +111,48 @@ def test_undo_removes_the_last_environment_and_brings_the_one_before_back(machin
     assert [path.name for path in machine.workspace.iterdir()] == ["my notes.txt"]
     assert not (machine.data / "environments").exists()
     assert not (machine.data / "models").exists()
+
+
+def test_a_model_that_was_got_again_is_trained_again_and_nothing_else_is(machine: Machine) -> None:
+    """The one test here that trains: by then an older proof of this very environment is at hand."""
+    first = machine.run(*FILES_ONLY)
+    assert first.code == 0, first.said
+    host = scratch_host(machine.home, machine.settings)
+    old = proof_by_hand(machine, host)
+    weights = next(machine.data.glob("models/*/model.safetensors"))
+    with weights.open("r+b") as file:
+        file.seek(1000)
+        byte = file.read(1)
+        file.seek(1000)
+        file.write(bytes([byte[0] ^ 1]))
+    done = machine.run("apply")
+    assert done.code == 0, done.said
+    assert done.out.startswith("Set up and proved by a real fine-tune"), done.said
+    report = machine.report()
+    outcomes = {step["id"]: step["outcome"] for step in report["steps"]}
+    assert (outcomes["environment"], outcomes["model"], outcomes["smoke"]) == ("skipped", "applied", "applied")
+    assert report["proved"] > old
+    assert report["metrics"]["steps"] > 0
+    again = machine.run("apply")
+    assert "Nothing had to be done" in again.out
+    assert f"on {report['proved'][:10]} (not repeated)" in again.out
+    (machine.workspace / "predict.py").unlink()
+    some = machine.run("apply")
+    assert some.out.startswith(f"Set up, with gaps; proved on {report['proved'][:10]}, not repeated"), some.said
+    assert machine.report()["proved"] == report["proved"]
+
+
+def proof_by_hand(machine: Machine, host: Host) -> str:
+    """As if the fine-tune had run there before; the time of it."""
+    recipe = read_recipe(machine.recipe, folder=manifests_folder() / "recipes", os="linux", arch="x86_64")
+    layout = Layout(data=machine.data, config=machine.home / "config", workspace=machine.workspace,
+                    hub_cache=machine.home / "hub")  # fmt: skip
+    smoke = prepare(host, recipe, layout, Options(parts=frozenset(PARTS) - {"ide"}), lambda _: None).plan.step("smoke")
+    assert isinstance(smoke, RunSmoke)
+    write_proof(host, smoke.proof, {"verdict": "pass"}, when_made(smoke.grounds))
+    proof = read_proof(host, smoke.proof)
+    assert proof is not None
+    return str(proof["proved"])
 
 
 def test_a_proof_is_for_one_environment_and_one_model(provisioned: Provisioned, tmp_path: Path) -> None:

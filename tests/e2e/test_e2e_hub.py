@@ -25,7 +25,7 @@ NEVER = {"pytorch_model.bin": b"a pickle", "modeling.py": b"raise SystemExit", "
 @pytest.fixture(scope="module")
 def hub(provisioned: Provisioned) -> Iterator[Hub]:
     """Serves the real fallback model under the name of the default one, and files that nobody may fetch."""
-    real: dict[str, Path | bytes] = {p.name: p for p in provisioned.model.iterdir() if p.name != "model.json"}
+    real: dict[str, Path | bytes] = {p.name: p for p in provisioned.model.iterdir() if not p.name.startswith(".")}
     real["session.json"] = uuid.uuid4().hex.encode()  # a model that nothing was proved with before
     with Hub({MODEL: {**real, **NEVER}}, tokens=[CANARY], private=[MODEL]) as server:
         yield server

@@ -1,5 +1,6 @@
 """Ctrl-C is answered at once whatever the run waits for: small requests, their bodies, names, and long hashes."""
 
+import os
 import signal
 from pathlib import Path
 
@@ -57,3 +58,25 @@ def test_while_an_archive_of_the_users_is_read(toy: Toy, toy_machine: Machine, t
     with toy_machine.start(*toy.words("--pycharm-archive", str(archive))) as running:
         running.until_said("reading")
         stopped(running, toy_machine)
+
+
+@pytest.mark.parametrize("command", ["undo", "uninstall"])
+def test_while_a_run_is_taken_back(toy: Toy, toy_machine: Machine, command: str) -> None:
+    """It is held at a file of the project that has become a pipe, since that is read to see whose it is."""
+    assert toy.apply(toy_machine).code == 0
+    place = toy_machine.workspace / ".setup-llm-dev" / "smoke.pyz"
+    place = place if place.exists() else toy_machine.workspace / "setup-llm-dev.lock.toml"
+    place.unlink()
+    os.mkfifo(place)
+    words = ("undo", str(toy.recipe)) if command == "undo" else ("uninstall", "-y")
+    with toy_machine.start(*words) as running:
+        with place.open("wb"):  # opens when the other side does
+            running.child.send_signal(signal.SIGINT)
+        done = running.end(SOON)
+    assert done.code == 130, done.said
+    assert "the same command goes on" in done.err
+    place.unlink()
+    assert any(path.is_file() for path in toy_machine.workspace.rglob("*"))
+    again = toy_machine.run(*words)
+    assert again.code == 0, again.said
+    assert [path for path in toy_machine.workspace.rglob("*") if not path.is_dir()] == []

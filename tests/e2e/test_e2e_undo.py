@@ -4,11 +4,11 @@ from pathlib import Path
 
 from tests.e2e.machine import Machine
 from tests.e2e.toy import Toy
-from tests.oracle import changes, done_holds, manifest
+from tests.oracle import MARKER, changes, done_holds, manifest
 
 OURS = ".local/share/setup-llm-dev"
-NOTES = ("journals", "logs", "run.lock")
-"""What stays in our data folder: what each run did and said."""
+NOTES = ("journals", "logs", "made-folders.json", "run.lock", MARKER)
+"""What stays in our data folder: what each run did and said, and which folders it had to make."""
 
 
 def left_of_ours(machine: Machine) -> list[str]:

@@ -13,7 +13,7 @@ from filelock import FileLock
 from tests.e2e.machine import COMMAND, Machine
 from tests.e2e.toy import Toy
 from tests.kill.lived_in import users_files
-from tests.oracle import changes, done_holds, manifest
+from tests.oracle import MARKER, changes, done_holds, manifest
 
 
 def test_the_machine_is_as_it_was(toy: Toy, toy_machine: Machine, tmp_path: Path) -> None:
@@ -39,6 +39,29 @@ def test_the_machine_is_as_it_was(toy: Toy, toy_machine: Machine, tmp_path: Path
     assert {event["event"] for event in done.events()[:-1]} == {"undone"}
 
 
+def test_a_bare_home_is_bare_again(toy: Toy, toy_machine: Machine) -> None:
+    """Not one of the folders that had to be made for ours is left: ~/.local, ~/.config, ~/llm-dev."""
+    assert toy.apply(toy_machine).code == 0
+    assert {path.name for path in toy_machine.home.iterdir()} >= {".local", "llm-dev"}
+    assert toy_machine.run("uninstall", "-y").code == 0
+    assert list(toy_machine.home.iterdir()) == []
+
+
+def test_empty_folders_that_were_there_before_stay(toy: Toy, toy_machine: Machine, tmp_path: Path) -> None:
+    project = tmp_path / "empty project"
+    project.mkdir()
+    for name in (".local/share", ".local/bin", ".config/JetBrains", "llm-dev"):
+        (toy_machine.home / name).mkdir(parents=True)
+    before = manifest(toy_machine.home)
+    assert toy.apply(toy_machine, "--workspace", str(project)).code == 0
+    assert toy.apply(toy_machine).code == 0
+    assert toy_machine.run("undo", str(toy.recipe), "--workspace", str(project)).code == 0
+    assert list(project.iterdir()) == []
+    assert toy_machine.run("uninstall", "-y").code == 0
+    assert changes(before, manifest(toy_machine.home), times=False) == []
+    assert list(project.iterdir()) == []
+
+
 def test_what_the_user_changed_or_added_stays_and_is_named(toy: Toy, toy_machine: Machine) -> None:
     assert toy.apply(toy_machine).code == 0
     (toy_machine.workspace / "train.py").write_text("# my own training\n")
@@ -51,12 +74,12 @@ def test_what_the_user_changed_or_added_stays_and_is_named(toy: Toy, toy_machine
     done = toy_machine.run("uninstall", "-y")
     assert done.code == 0, done.said
     assert f"{toy_machine.workspace / 'train.py'} was changed since, so it stays" in done.out
-    for kept in (settings, toy_machine.data / "notes.txt"):
+    for kept in (settings, toy_machine.data / "notes.txt", toy_machine.data / MARKER):
         assert str(kept) in done.err
     found = {path: entry for path, entry in manifest(toy_machine.home).items() if entry.kind == "file"}
     ours = Path(".local/share/setup-llm-dev/notes.txt")
     assert set(found) == {"llm-dev/toy/train.py", "llm-dev/toy/checkpoints/best.pt", str(ours),
-                          ".config/setup-llm-dev/config.toml"}  # fmt: skip
+                          str(ours.with_name(MARKER)), ".config/setup-llm-dev/config.toml"}  # fmt: skip
 
 
 def test_with_nobody_to_ask_it_wants_a_yes_and_shows_the_plan(toy: Toy, toy_machine: Machine) -> None:

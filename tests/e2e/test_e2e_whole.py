@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +39,14 @@ def world(provisioned: Provisioned, playground: Path) -> Iterator[World]:
 
 
 @pytest.fixture(scope="module")
-def story(playground: Path, request: pytest.FixtureRequest) -> Iterator[Story]:
+def story(request: pytest.FixtureRequest) -> Story:
     kept = Path(os.environ.get("SETUP_LLM_DEV_TEST_STORY") or request.config.cache.mkdir("stories"))
-    story = Story(kept / "whole-story.txt")
-    yield story
-    sys.stdout.write(f"\nthe story: {story.path}\n")
+    return Story(kept / "whole-story.txt")
+
+
+@pytest.fixture(autouse=True)
+def _where_it_is_kept(story: Story, record_property: Callable[[str, object], None]) -> None:
+    record_property("story", str(story.path))
 
 
 @pytest.fixture(scope="module")

@@ -59,7 +59,7 @@ def whole_world(
     torch = folder / "torch"
     torch.mkdir(parents=True)
     (torch / wheel.name).symlink_to(wheel)
-    real: dict[str, Path | bytes] = {p.name: p for p in model.iterdir() if p.name != "model.json"}
+    real: dict[str, Path | bytes] = {p.name: p for p in model.iterdir() if not p.name.startswith(".")}
     with ExitStack() as stack:
         jetbrains = stack.enter_context(JetBrains())
         row = jetbrains.archive(PYCHARM, BUILD, bulk=bulk)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from setup_llm_dev.documents.events import Event
     from setup_llm_dev.documents.report import Report
     from setup_llm_dev.host.state import JournalWriter, RunMemory
+    from setup_llm_dev.stages.made_folders import Making
     from setup_llm_dev.stages.prepare import Prepared
 
 
@@ -32,19 +33,25 @@ def run(arguments: argparse.Namespace, output: "Output") -> int:
     """0 when everything is done and proved (gaps allowed), else the code of the first failure."""
     from setup_llm_dev.cli.session import open_session
     from setup_llm_dev.host.state import one_run
+    from setup_llm_dev.stages.made_folders import before_run, remembering
 
     began = time.monotonic()
-    session = open_session(arguments, output)
-    with one_run(
-        session.layout.run_lock,
-        wait=not arguments.no_wait,
-        cancel=session.host.cancel,
-        on_wait=lambda owner: output.say(message("waiting for another run ({owner})", owner=owner)),
+    session = open_session(arguments, output, makes=True)
+    making = before_run(session.host, session.layout)
+    with (
+        one_run(
+            session.layout.run_lock,
+            wait=not arguments.no_wait,
+            cancel=session.host.cancel,
+            on_wait=lambda owner: output.say(message("waiting for another run ({owner})", owner=owner)),
+            make=making.data_folder,
+        ),
+        remembering(making),
     ):
-        return _run(session, began, ask=not arguments.yes)
+        return _run(session, making, began, ask=not arguments.yes)
 
 
-def _run(session: "Session", began: float, *, ask: bool) -> int:
+def _run(session: "Session", making: "Making", began: float, *, ask: bool) -> int:
     from setup_llm_dev.cli.ask import agreed
     from setup_llm_dev.stages.prepare import prepare
     from setup_llm_dev.stages.sweep import sweep
@@ -60,6 +67,7 @@ def _run(session: "Session", began: float, *, ask: bool) -> int:
     if ask and not agreed(output, session.host.cancel):
         output.say(message("nothing was changed"))
         return 0
+    making.note()
     code = _execute(session, prepared, began)
     if code == 0 and ask:
         _offer_to_open(session, prepared)
@@ -107,11 +115,19 @@ def _keep_late(session: "Session", report: "Report") -> None:
 
 def _lacks_report(session: "Session", memory: "RunMemory") -> bool:
     """The report is missing, or still the one from before that run."""
-    found = session.host.files.read_text(session.layout.report)
+    found = _report_there(session)
     if found is None or not memory.notes:
         return True
     before = memory.notes[-1].get("before")
-    return before is not None and base64.b64decode(before).decode() == found
+    return before is not None and base64.b64decode(before) == found
+
+
+def _report_there(session: "Session") -> bytes | None:
+    """As bytes: what stands there may be the user's, in any encoding."""
+    try:
+        return session.host.files.read_bytes(session.layout.report)
+    except FileNotFoundError:
+        return None
 
 
 def _execute(session: "Session", prepared: "Prepared", began: float) -> int:
@@ -125,6 +141,8 @@ def _execute(session: "Session", prepared: "Prepared", began: float) -> int:
     name = run_name(host.now())
     log = Log(session.layout.logs, name, host.environment)
     log.start()
+    for sentence in session.output.said:  # what came before the first step: which hosts and mirrors were asked
+        log.line(sentence)
     records = {step.id: (step.kind, step.record()) for step in steps}
     journal = JournalWriter(
         session.layout.journals, name, prepared.plan.recipe.name, str(session.layout.workspace), records,
@@ -163,12 +181,12 @@ def _keep(session: "Session", report: "Report", note: "Callable[[dict[str, Any]]
     from setup_llm_dev.documents.codec import to_json
 
     data = msgspec.json.format(to_json(report), indent=1) + b"\n"
-    before = session.host.files.read_text(session.layout.report)
+    before = _report_there(session)
     note(
         {
             "report": str(session.layout.report),
             "report_sha256": sha256(data).hexdigest(),
-            "before": base64.b64encode(before.encode()).decode() if before is not None else None,
+            "before": base64.b64encode(before).decode() if before is not None else None,
         }
     )
     session.host.files.write(session.layout.report, data)
@@ -181,12 +199,14 @@ def _report(
     from setup_llm_dev.documents.events import Failed
     from setup_llm_dev.stages.ide import closing_notes
     from setup_llm_dev.stages.summarize import summarize
-    from setup_llm_dev.steps.smoke import RunSmoke, read_proof
+    from setup_llm_dev.steps.smoke import RunSmoke
+    from setup_llm_dev.steps.smoke_proof import read_proof
+    from setup_llm_dev.steps.step import Satisfied
 
     failed = next((e for e in events if isinstance(e, Failed) and not e.forgiven), None)
     proof = getattr(failed.error, "result", None) if failed else None
     smoke = prepared.plan.step("smoke")
-    if proof is None and isinstance(smoke, RunSmoke):
+    if proof is None and isinstance(smoke, RunSmoke) and isinstance(smoke.check(session.host), Satisfied):
         proof = read_proof(session.host, smoke.proof)
     return summarize(
         prepared.plan,

@@ -1,12 +1,21 @@
 """The layout of `--help`: as argparse has it, but lines of Chinese break where they should."""
 
 import argparse
+import re
 
 from setup_llm_dev.cli.widths import wrapped
 
+_GROUP = re.compile(r"^([^\s:].*[\u3400-\u9fff]):$", re.MULTILINE)
+
 
 class HelpText(argparse.HelpFormatter):
-    """argparse counts characters and breaks at spaces; Chinese has none and takes two columns a character."""
+    """argparse counts characters and breaks at spaces; Chinese has none and takes two columns a character.
+
+    Nor can its colon after the name of a group be translated, before Python 3.13.
+    """
+
+    def format_help(self) -> str:
+        return _GROUP.sub(r"\1：", super().format_help())
 
     def _split_lines(self, text: str, width: int) -> list[str]:
         return list(wrapped(" ".join(text.split()), width))

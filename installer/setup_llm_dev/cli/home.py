@@ -4,7 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
-from setup_llm_dev.errors import Refused
+from setup_llm_dev.errors import Refused, UsageError
 from setup_llm_dev.messages import Message, message
 
 _XDG = ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME")
@@ -14,8 +14,9 @@ def settle_home(arguments: argparse.Namespace) -> Message | None:
     """Make HOME and XDG_* of our own environment such that everything, our children too, agrees on them.
 
     Without a home of the user's, our data folder stands in for it if that and the workspace are named; the answer
-    says so. Raises Refused (3) otherwise.
+    says so. Raises Refused (3) otherwise, and UsageError (2) for a relative --home.
     """
+    _refuse_relative(arguments.home)
     for name in _XDG:
         if name in os.environ and not Path(os.environ[name]).is_absolute():
             del os.environ[name]  # the specification: a relative path is to be ignored
@@ -30,6 +31,15 @@ def settle_home(arguments: argparse.Namespace) -> Message | None:
     return message(
         "note: {problem}; caches and settings are looked for in {folder}", problem=problem, folder=str(folder)
     )
+
+
+def _refuse_relative(data: str | None) -> None:
+    """As SETUP_LLM_DEV_HOME is: from another folder it would be another one, with nothing in it."""
+    if data and not Path(data).expanduser().is_absolute():
+        raise UsageError(
+            message("{name} must be an absolute path, not “{folder}”", name="--home", folder=data),
+            hint=message("write the whole path: it must mean the same from every folder"),
+        )
 
 
 def _problem() -> Message | None:

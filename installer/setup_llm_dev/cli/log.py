@@ -1,7 +1,6 @@
 """The log of a run: everything that happened, with secrets masked before they reach the disk."""
 
 import re
-import tempfile
 import traceback
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ _HUB_TOKEN = re.compile(r"\bhf_[A-Za-z0-9]{8,}\b")
 _NAMES_URLS = re.compile(r"(_PROXY|INDEX|FIND_LINKS|MIRRORS|ENDPOINT)", re.IGNORECASE)
 _CREDENTIALS = re.compile(r"://([^/@\s]+)@")
 _KEPT = 30
+_OURS = re.compile(r"\d{8}T\d{12}Z-\d+\.log")
 
 
 class Masker:
@@ -59,7 +59,8 @@ class Log:
     def start(self) -> None:
         """From here on lines reach the disk; old logs beyond the last thirty go."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        for old in sorted(self.path.parent.glob("*.log"))[:-_KEPT]:
+        ours = (path for path in self.path.parent.glob("*.log") if _OURS.fullmatch(path.name))
+        for old in sorted(ours)[:-_KEPT]:
             old.unlink(missing_ok=True)
         self.path.touch(mode=0o600)
         self._open = True
@@ -73,12 +74,15 @@ def failure_log(
 ) -> Path | None:
     """Keep what led to a failure that no run has logged: what was said, and the traceback with its causes.
 
-    In `folder`, or in a temporary one where that is None or can't be written; None where neither can.
+    In `folder`, or where that is None or can't be written, in a temporary one that the next run removes; None where
+    neither can.
     """
+    from setup_llm_dev.host.temporary import left_temporary
+
     lines = [*said, "".join(traceback.format_exception(error)).rstrip()]
     for place in (folder, None):
         try:
-            return _written(lines, environment, place or Path(tempfile.mkdtemp(prefix="setup-llm-dev-")))
+            return _written(lines, environment, place or left_temporary())
         except OSError:
             continue
     return None

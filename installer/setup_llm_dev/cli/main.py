@@ -8,12 +8,37 @@ from setup_llm_dev.cli.commands import COMMANDS
 from setup_llm_dev.cli.language import install
 from setup_llm_dev.cli.output import Output
 from setup_llm_dev.cli.parser import module, parse
-from setup_llm_dev.errors import Busy, Interrupted, Refused, SetupError, UsageError
+from setup_llm_dev.errors import (
+    Busy,
+    CheckFailed,
+    Corrupt,
+    Interrupted,
+    Refused,
+    RollbackIncomplete,
+    SetupError,
+    SystemRefused,
+    Unreachable,
+    UsageError,
+)
 from setup_llm_dev.messages import Message, message
 
 if TYPE_CHECKING:
     import argparse
     from pathlib import Path, PurePath
+
+
+_AGAIN = message("mend that, then run the same command again: finished steps are kept")
+_HINTS: dict[type[SetupError], Message] = {
+    UsageError: message("see `{command} --help`", command="setup-llm-dev"),
+    Refused: message("see `setup-llm-dev detect`"),
+    Unreachable: message("check the network, then run the same command again: what was fetched is kept"),
+    Corrupt: message("nothing of it was used; run the same command again to fetch it anew"),
+    SystemRefused: _AGAIN,
+    Busy: _AGAIN,
+    CheckFailed: _AGAIN,
+    RollbackIncomplete: _AGAIN,
+}
+"""For errors without a hint of their own."""
 
 
 def main() -> NoReturn:
@@ -89,18 +114,25 @@ def _failed(error: SetupError, output: Output, log: "Path | None" = None) -> int
     output.document({"schema": "error/1", "error": _as_table(error, log)})
     if not output.json or output.lost is not None:
         output.complain(output.translate(message("error: {text}", text=error.message)))
-        if error.hint is not None:
-            output.complain(output.translate(message("hint: {text}", text=error.hint)))
+        if (hint := _hint(error)) is not None:
+            output.complain(output.translate(message("hint: {text}", text=hint)))
         if log is not None:
             output.complain(output.translate(message("log: {path}", path=str(log))))
     return error.exit_code
+
+
+def _hint(error: SetupError) -> Message | None:
+    """Its own, else what is to be done about its kind."""
+    if error.hint is not None:
+        return error.hint
+    return next((hint for kind, hint in _HINTS.items() if isinstance(error, kind)), None)
 
 
 def _ended(error: Interrupted, output: Output) -> int:
     output.document({"schema": "error/1", "error": _as_table(error, None) | {"exit_code": error.code}})
     if not output.json:
         output.complain("")
-        output.complain(output.translate(_how_to_go_on()))
+        output.complain(output.translate(error.hint or _how_to_go_on()))
     return error.code
 
 
@@ -110,7 +142,10 @@ def _how_to_go_on() -> Message:
 
 def _bug(error: Exception) -> SetupError:
     kind, text = type(error).__name__, str(error)
-    return SetupError(message("this is a bug of setup-llm-dev: {kind}: {text}", kind=kind, text=text))
+    return SetupError(
+        message("this is a bug of setup-llm-dev: {kind}: {text}", kind=kind, text=text),
+        hint=message("please report it, with the log that is named here"),
+    )
 
 
 def _log_of(error: Exception, output: Output, home: str | None) -> "Path | None":
@@ -126,18 +161,20 @@ def _log_of(error: Exception, output: Output, home: str | None) -> "Path | None"
 
 
 def _logs(home: str | None) -> "PurePath | None":
-    """The folder for logs, where there is a data folder already: a failure makes none."""
+    """The folder for logs, where there is a data folder of ours already: a failure makes none."""
     from pathlib import Path
 
     try:
         from setup_llm_dev.cli.session import DEFAULT_RECIPE, named_folder
+        from setup_llm_dev.host.files import Files
         from setup_llm_dev.host.world import System
         from setup_llm_dev.platforms.registry import current_platform
+        from setup_llm_dev.stages.data_folder import is_ours
 
         layout = current_platform(System()).layout(
             home=Path.home(), environment=os.environ, recipe=DEFAULT_RECIPE, data=named_folder(home)
         )
-        return layout.logs if Path(layout.data).is_dir() else None
+        return layout.logs if is_ours(Files(), layout) else None
     except Exception:  # whatever is broken here must not hide what broke first
         return None
 
@@ -147,7 +184,7 @@ def _as_table(error: SetupError, log: "Path | None") -> dict[str, object]:
         "exit_code": error.exit_code,
         "kind": type(error).__name__ if not isinstance(error, UsageError) else "UsageError",
         "message": str(error.message),
-        "hint": str(error.hint) if error.hint else None,
+        "hint": str(hint) if (hint := _hint(error)) else None,
         "url": getattr(error, "url", None) or None,
         "log": str(log) if log is not None else None,
     }

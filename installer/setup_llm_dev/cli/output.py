@@ -89,7 +89,10 @@ class Output:
             _to_nowhere(stream)
             if stream is self.stdout:
                 why = error.strerror or str(error)
-                self.lost = SystemRefused(message("the result could not be written: {why}", why=why))
+                self.lost = SystemRefused(
+                    message("the result could not be written: {why}", why=why),
+                    hint=message("make room there, or send it elsewhere"),
+                )
 
 
 def _print(line: str, end: str, stream: TextIO) -> None:

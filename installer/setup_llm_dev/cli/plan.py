@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace, output: "Output") -> int:
     from setup_llm_dev.cli.session import open_session
     from setup_llm_dev.stages.outline import outline, pinned_outline
 
-    session = open_session(arguments, output)
+    session = open_session(arguments, output, makes=True)
     make = pinned_outline if arguments.pin else outline
     document = make(session.host, session.recipe, session.layout, session.options, output.say)
     output.document(document)

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 _OS = {"darwin": "macos", "win32": "windows"}
 _ARCH = {"amd64": "x86_64", "aarch64": "arm64"}
+# The summaries of our own recipes: written in TOML, where nobody looks for sentences to translate.
+_SUMMARIES = (
+    message("Python, PyTorch, the libraries of a fine-tune, and PyCharm; to be extended"),
+    message("Fine-tune a BERT for text classification"),
+)
 
 
 def configure(parser: argparse.ArgumentParser, _: Callable[[Message], str]) -> None:
@@ -73,8 +78,12 @@ def _list(folder: Path, output: "Output") -> int:
     width = max((len(recipe.name) for recipe, _ in rows), default=0)
     for recipe, _ in rows:
         note = "" if recipe.applicable else "  " + output.translate(message("(only to be extended)"))
-        output.text(f"{recipe.name:{width}}  {recipe.summary}{note}")
+        output.text(f"{recipe.name:{width}}  {output.translate(_summary(recipe))}{note}")
     return 0
+
+
+def _summary(recipe: "Recipe") -> Message:
+    return next((s for s in _SUMMARIES if str(s) == recipe.summary), Message("{text}", {"text": recipe.summary}))
 
 
 def _listed(recipe: "Recipe", parent: str | None) -> dict[str, Any]:
@@ -120,7 +129,7 @@ def _without_none(value: Any) -> Any:
 
 
 def _check(recipes: tuple[str, ...], folder: Path, output: "Output") -> int:
-    from setup_llm_dev.documents.recipe_reading import check_recipe
+    from setup_llm_dev.documents.recipe_reading import RecipeError, check_recipe
     from setup_llm_dev.errors import UsageError
 
     files: list[dict[str, Any]] = []
@@ -129,9 +138,11 @@ def _check(recipes: tuple[str, ...], folder: Path, output: "Output") -> int:
             check_recipe(recipe, folder=folder)
         except UsageError as error:
             files.append(_failed(recipe, error))
-            output.text(output.translate(error.message))
+            # Problems stand at their file and line, as editors read them; what has neither is said as everywhere.
+            placed = isinstance(error, RecipeError)
+            output.sentence(error.message if placed else message("error: {text}", text=error.message))
             if error.hint is not None:
-                output.say(error.hint)
+                output.say(message("hint: {text}", text=error.hint))
         else:
             files.append({"file": recipe, "ok": True, "problems": []})
             output.text(output.translate(message("{file}: fine", file=recipe)))

@@ -9,6 +9,8 @@ from setup_llm_dev.cli.widths import inert
 from setup_llm_dev.documents.machine import Accelerator, Interpreter, Machine
 from setup_llm_dev.messages import message
 
+_INSIDE = {"container": message("a container"), "wsl": message("WSL"), "colab": message("Google Colab")}
+
 
 def render_machine(machine: Machine, output: Output) -> None:
     """Print `machine` on stdout; nothing with `--json`."""
@@ -30,7 +32,8 @@ def _system(machine: Machine, sheet: Sheet) -> Iterator[Row]:
     if machine.libc:
         yield Row(sheet.say(message("C library")), inert(machine.libc))
     if machine.environment:
-        yield Row(sheet.say(message("inside")), inert(machine.environment))
+        known = _INSIDE.get(machine.environment)
+        yield Row(sheet.say(message("inside")), sheet.say(known) if known else inert(machine.environment))
     processor = message("{name}, {count} cores", name=inert(machine.cpu or machine.arch), count=machine.cpu_count)
     yield Row(sheet.say(message("processor")), sheet.say(processor))
     if machine.memory_bytes is not None:

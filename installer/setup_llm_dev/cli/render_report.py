@@ -5,10 +5,11 @@ from typing import Any
 
 from setup_llm_dev.cli.output import Output
 from setup_llm_dev.cli.quantities import duration, measured_text, size_text
-from setup_llm_dev.cli.report_names import CHECKS, PARTS, PHASES, PLACES, STATUSES
+from setup_llm_dev.cli.report_names import BROKEN_OFF, CHECKS, PARTS, PHASES, PLACES, STATUSES
 from setup_llm_dev.cli.sheet import Row, Sheet, Style, named
 from setup_llm_dev.cli.widths import inert
 from setup_llm_dev.documents.causes import CAUSES
+from setup_llm_dev.documents.expectations import expectation
 from setup_llm_dev.documents.lock import Gap
 from setup_llm_dev.documents.report import Check, Report
 from setup_llm_dev.messages import Message, message
@@ -18,10 +19,17 @@ _STYLES: dict[str, Style] = {"pass": "good", "warn": "warn", "fail": "bad", "cou
 
 
 def render_report(report: Report, output: Output) -> None:
-    """Print `report` on stdout; nothing with `--json`. A run that changed nothing gets a few lines."""
+    """Print `report` on stdout; nothing with `--json`. A run that changed nothing gets a few lines.
+
+    With `-q` only what went wrong: a failure, and what a run that changed something could not do.
+    """
     if output.json:
         return
     sheet = Sheet(output)
+    if output.quiet and report.verdict != "fail":
+        if report.changed:
+            sheet.section(message("Gaps"), list(_gaps(report.gaps, sheet)))
+        return
     if report.verdict == "fail":
         _failure(report, sheet, verbose=output.verbose)
     elif report.changed or report.of == "verify" or output.verbose:
@@ -33,6 +41,9 @@ def render_report(report: Report, output: Output) -> None:
 def _unchanged(report: Report, sheet: Sheet) -> None:
     took = duration(report.seconds)
     sheet.line(sheet.say(message("Nothing had to be done: all is as it should be ({time}).", time=took)), "good")
+    if report.proved:
+        proved = message("proved by a real fine-tune on {date} (not repeated)", date=_date(report.proved))
+        sheet.rows([Row("", sheet.say(proved))])
     for gap in report.gaps:
         text = message("gap: {what}: {why}", what=_part(gap.what), why=gap.why)
         sheet.rows([Row("", sheet.say(text), "warn"), *_completing(gap, sheet)])
@@ -44,8 +55,8 @@ def _success(report: Report, sheet: Sheet, *, verbose: bool) -> None:
     sheet.section(message("Gaps"), list(_gaps(report.gaps, sheet)))
     sheet.section(message("Notes"), [Row("-", sheet.say(note)) for note in report.notes])
     sheet.section(message("Versions"), list(_versions(report, sheet)))
-    sheet.section(message("The fine-tune, measured"), list(_metrics(report.metrics, sheet)))
-    sheet.section(message("Checks"), list(_checks(report.checks, sheet, verbose=verbose)))
+    sheet.section(_dated(report, message("The fine-tune, measured")), list(_metrics(report.metrics, sheet)))
+    sheet.section(_dated(report, message("Checks")), list(_checks(report.checks, sheet, verbose=verbose)))
     if verbose:
         sheet.section(message("Steps"), list(_steps(report, sheet)))
     sheet.section(message("Sizes"), [Row(_size_name(k, sheet), size_text(v)) for k, v in report.sizes.items()])
@@ -79,17 +90,47 @@ def _verdict(report: Report) -> Message:
         )
     match report.verdict, proved:
         case "fail", _:
-            return message(
-                "Failed: {recipe} is not proved to work here ({time}).", recipe=inert(report.recipe), time=took
-            )
-        case "pass", True:
+            return _failed(report, took)
+        case verdict, True if report.repeats:
+            return _proved_before(verdict, str(report.proved), took)
+        case "pass", True if any(step.id == "environment" and step.outcome == "applied" for step in report.steps):
             return message("Set up and proved: a real fine-tune ran in the new environment ({time}).", time=took)
+        case "pass", True:
+            return message("Set up and proved: a real fine-tune ran in this environment ({time}).", time=took)
         case "partial", True:
             return message("Set up and proved by a real fine-tune, but with gaps ({time}).", time=took)
         case "partial", False:
             return message("Set up, with gaps; no fine-tune was run to prove it ({time}).", time=took)
         case _:
             return message("Set up; no fine-tune was run to prove it ({time}).", time=took)
+
+
+def _failed(report: Report, took: Message) -> Message:
+    """What failed after the fine-tune does not take its proof back."""
+    recipe = inert(report.recipe)
+    if report.trained or report.repeats:
+        return message(
+            "Failed: {recipe} can be trained here, but is not wholly set up ({time}).", recipe=recipe, time=took
+        )
+    return message("Failed: {recipe} is not proved to work here ({time}).", recipe=recipe, time=took)
+
+
+def _proved_before(verdict: str, proved: str, took: Message) -> Message:
+    date = _date(proved)
+    if verdict == "partial":
+        return message("Set up, with gaps; proved on {date}, not repeated ({time}).", date=date, time=took)
+    return message("Set up; proved on {date}, not repeated ({time}).", date=date, time=took)
+
+
+def _dated(report: Report, title: Message) -> Message:
+    """Whose figures follow: a reader must not take those of an earlier run for this one's."""
+    if not report.repeats:
+        return title
+    return message("{title}, of {date}", title=title, date=_date(str(report.proved)))
+
+
+def _date(moment: str) -> str:
+    return inert(moment.partition("T")[0])
 
 
 def _gaps(gaps: tuple[Gap, ...], sheet: Sheet) -> Iterator[Row]:
@@ -173,8 +214,11 @@ def _checks(checks: tuple[Check, ...], sheet: Sheet, *, verbose: bool) -> Iterat
     for check in checks:
         mark = {"pass": "✓", "fail": "✗", "could-not-run": "✗", "warn": "!"}.get(check.status, "-")
         text = sheet.say(CHECKS[check.id]) if check.id in CHECKS else ""
-        if check.status not in ("pass", "fail"):
-            text = ": ".join(filter(None, (sheet.say(STATUSES[check.status]), text)))
+        if check.status in _BAD and check.id in BROKEN_OFF:
+            text = sheet.say(BROKEN_OFF[check.id])
+        elif check.status not in ("pass", "fail"):
+            status = STATUSES[check.status]
+            text = sheet.say(message("{status}: {text}", status=status, text=text) if text else status)
         yield Row(f"{mark} {inert(check.id)}", text, _STYLES.get(check.status, "dim"))
         if verbose or check.status != "pass":
             yield from _details(check, sheet)
@@ -182,14 +226,19 @@ def _checks(checks: tuple[Check, ...], sheet: Sheet, *, verbose: bool) -> Iterat
 
 def _details(check: Check, sheet: Sheet) -> Iterator[Row]:
     known = CAUSES.get(check.cause or "")
-    cause, hint = (known.text, known.hint) if known else (check.cause_text, check.hint)
+    cause = check.cause_text or (known.text if known else None)
+    hint = check.hint or (known.hint if known else None)
     if cause is not None:
         yield Row("", sheet.say(message("cause: {why}", why=cause)), "strong")
     if check.measured is not None:
         yield Row("", sheet.say(message("measured: {value}", value=measured_text(check.measured))))
-        yield Row("", sheet.say(message("expected: {value}", value=measured_text(check.expected))))
+        yield Row("", sheet.say(message("expected: {value}", value=_expected(check.expected))))
     if hint is not None:
         yield Row("", sheet.say(message("what to do: {hint}", hint=hint)))
+
+
+def _expected(value: Any) -> Message:
+    return expectation(value) if isinstance(value, str) else message("{text}", text=measured_text(value))
 
 
 def _steps(report: Report, sheet: Sheet) -> Iterator[Row]:

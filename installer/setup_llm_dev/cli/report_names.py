@@ -29,7 +29,7 @@ PLACES: dict[str, Message] = {
 STATUSES: dict[str, Message] = {
     "warn": message("worth knowing"),
     "not-applicable": message("does not apply here"),
-    "could-not-run": message("could not run"),
+    "could-not-run": message("not checked"),
 }
 CHECKS: dict[str, Message] = {
     "packages-intact": message("every installed file is what its wheel says"),
@@ -49,3 +49,8 @@ CHECKS: dict[str, Message] = {
     "run": message("the smoke program ran to its end"),
     "program": message("the smoke program ended with a verdict"),
 }
+BROKEN_OFF: dict[str, Message] = {
+    "run": message("the smoke program broke off"),
+    "program": message("the smoke program ended without a verdict"),
+}
+"""Checks that are about the program itself: said as what they found, since «not checked» would be wrong."""

@@ -22,11 +22,15 @@ from setup_llm_dev.documents.recipe_reading import read_recipe
 from setup_llm_dev.errors import Refused, UsageError
 from setup_llm_dev.host.cancel import Cancel
 from setup_llm_dev.host.configuration import as_environment, read_surroundings
+from setup_llm_dev.host.own_variables import judged_variables
 from setup_llm_dev.host.world import Host, real_host, with_environment
 from setup_llm_dev.messages import Message, message
 from setup_llm_dev.platforms.registry import current_platform
 from setup_llm_dev.stages.compose import PARTS
+from setup_llm_dev.stages.data_folder import refuse_foreign
 from setup_llm_dev.stages.options import Options
+from setup_llm_dev.stages.placed_folders import refuse_misplaced
+from setup_llm_dev.stages.trusted_folders import refuse_untrusted
 
 DEFAULT_RECIPE = "text-classification"
 _ARCH = {"amd64": "x86_64", "aarch64": "arm64", "AMD64": "x86_64", "ARM64": "arm64"}
@@ -45,14 +49,20 @@ class Session:
     options: Options
 
 
-def open_session(arguments: argparse.Namespace, output: Output) -> Session:
-    """Raises UsageError (2) for wrong words, Refused (3) for a home that is none, or not ours to write in."""
+def open_session(arguments: argparse.Namespace, output: Output, *, makes: bool = False) -> Session:
+    """`makes`: for a command that sets something up, or says how.
+
+    Raises UsageError (2) for wrong words, Refused (3) for a data folder that is not ours, or lies where it must not,
+    and for a home, or folders in it, that others may write in.
+    """
     # Nobody else may write what we make, and we can read it, whatever the mask says; children inherit it.
     os.umask((os.umask(0o077) | 0o022) & 0o077)
     if (said := settle_home(arguments)) is not None and not output.quiet:
         output.say(said)
     host = real_host(_with_signals(output.cancel))
     _refuse_foreign_home(host)
+    for note in judged_variables(host.environment):
+        output.say(note)
     recipe = recipe_named(host, arguments.recipe or DEFAULT_RECIPE)
     layout = current_platform(host.system).layout(
         home=host.home,
@@ -61,6 +71,10 @@ def open_session(arguments: argparse.Namespace, output: Output) -> Session:
         data=named_folder(arguments.home),
         workspace=named_folder(arguments.workspace),
     )
+    if makes:
+        refuse_misplaced(host, layout, stands_in=said is not None)
+    refuse_foreign(host.files, layout, home=host.home if said is not None else None)
+    refuse_untrusted(host, layout)
     host = with_environment(host, as_environment(read_surroundings(host, layout.config), host.environment))
     _warn_root(host, output)
     return Session(host, output, recipe, layout, _options(arguments))
@@ -109,7 +123,7 @@ def add_options(parser: argparse.ArgumentParser, _: Callable[[Message], str]) ->
     group.add_argument(
         "--pycharm-archive", metavar="FILE", help=_(message("a PyCharm archive that is here already, to be installed"))
     )
-    group.add_argument("--pycharm-sha256", metavar="HEX", help=_(message("what the archive must have")))
+    group.add_argument("--pycharm-sha256", metavar="HEX", help=_(message("the sha256 that the archive must have")))
     group.add_argument(
         "--upgrade", action="store_true", help=_(message("make a new lock instead of reusing the one in the project"))
     )
@@ -158,8 +172,13 @@ def _again(arguments: argparse.Namespace) -> str:
 
 
 def _chosen_parts(known: dict[str, Any]) -> frozenset[str]:
-    """An environment without its packages proves nothing, so the two come together."""
+    """An environment without its packages proves nothing, so the two come together. Raises UsageError (2)."""
     only, skip = known.get("only"), known.get("skip")
+    if both := sorted(set(only or ()) & set(skip or ())):
+        raise UsageError(
+            message("--only and --skip contradict each other: both name {parts}", parts=", ".join(both)),
+            hint=message("name a part in one of them, not in both"),
+        )
     chosen = frozenset(only or PARTS) - frozenset(skip or ())
     if "smoke" in chosen and only:
         chosen |= {"model"}
@@ -181,10 +200,13 @@ def _digest(text: str | None, *, with_archive: bool) -> str | None:
     if text is None:
         return None
     if not re.fullmatch(r"[0-9a-fA-F]{64}", text.strip()):
-        raise UsageError(message("--pycharm-sha256 wants 64 hex digits, not “{text}”", text=text))
+        raise UsageError(
+            message("--pycharm-sha256 wants 64 hex digits, not “{text}”", text=text),
+            hint=message("its maker publishes it beside the archive, in a file whose name ends in .sha256"),
+        )
     if not with_archive:
         raise UsageError(
-            message("--pycharm-sha256 says what an archive must have, but none is named"),
+            message("--pycharm-sha256 belongs to an archive, but no archive is named"),
             hint=message("name it with --pycharm-archive FILE"),
         )
     return text.strip().lower()
@@ -203,7 +225,10 @@ def _saved_machine(path: str | None) -> Any:
     try:
         return from_stored(json.loads(Path(path).read_text(encoding="utf-8")), Machine)
     except OSError as error:
-        raise UsageError(message("{file}: {why}", file=path, why=error.strerror or str(error))) from error
+        raise UsageError(
+            message("{file}: {why}", file=path, why=error.strerror or str(error)),
+            hint=message("--machine wants a file that `setup-llm-dev detect --json` wrote"),
+        ) from error
     except (ValueError, msgspec.ValidationError) as error:
         raise UsageError(
             message("{file} is not a Machine: {why}", file=path, why=str(error)),

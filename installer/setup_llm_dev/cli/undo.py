@@ -1,7 +1,9 @@
 """`undo`: reverse the last run; what is not ours, or was changed since, stays and is named."""
 
 import argparse
+import shlex
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from setup_llm_dev.messages import Message, message
@@ -22,8 +24,11 @@ def run(arguments: argparse.Namespace, output: "Output") -> int:
     """0 when the run is taken back (or there is none), 7 while PyCharm runs, 9 when something could not be."""
     from setup_llm_dev.cli.session import open_session
     from setup_llm_dev.host.state import last_run, one_run, standing_runs
+    from setup_llm_dev.stages.data_folder import claim
+    from setup_llm_dev.stages.made_folders import sparing_found
     from setup_llm_dev.stages.sweep import tidy
     from setup_llm_dev.stages.undo import undo
+    from setup_llm_dev.stages.uninstall import leave
 
     session = open_session(arguments, output)
     journals = session.layout.journals
@@ -34,15 +39,21 @@ def run(arguments: argparse.Namespace, output: "Output") -> int:
         wait=not arguments.no_wait,
         cancel=session.host.cancel,
         on_wait=lambda owner: output.say(message("waiting for another run ({owner})", owner=owner)),
+        make=partial(claim, session.host.files, session.layout, home=session.host.home),
     ):
         memory = last_run(journals, session.layout.workspace)
         others = [run for run in standing_runs(journals) if memory is None or run.path != memory.path]
-        events = list(undo(session.host, memory, others)) if memory is not None else []
+        host = sparing_found(session.host, session.layout, [session.layout.workspace])
+        events = list(undo(host, memory, others)) if memory is not None else []
         tidy(session.host, session.layout)
-    return _show(events, output, memory is None)
+        if not session.host.files.exists(journals):  # an uninstall that we waited for has removed everything
+            leave(session.host, session.layout)
+    elsewhere = tuple(dict.fromkeys(run.workspace for run in others)) if memory is None else ()
+    return _show(events, output, memory is None, elsewhere)
 
 
-def _show(events: "list[Event]", output: "Output", nothing: bool) -> int:
+def _show(events: "list[Event]", output: "Output", nothing: bool, elsewhere: tuple[str, ...] = ()) -> int:
+    """`elsewhere`: the other projects with a run that could be taken back, where this one has none."""
     from setup_llm_dev.documents.events import Failed, Undone
     from setup_llm_dev.errors import RollbackIncomplete
 
@@ -54,6 +65,9 @@ def _show(events: "list[Event]", output: "Output", nothing: bool) -> int:
             output.sentence(message("  left: {what}", what=sentence))
     if nothing:
         output.sentence(message("there is no run to undo"))
+    for workspace in elsewhere:
+        command = shlex.join(["setup-llm-dev", "undo", "--workspace", workspace])
+        output.sentence(message("there is one in another project: `{command}`", command=command))
     if failed:
         names = "; ".join(f"{event.step}: {event.text}" for event in failed)
         raise RollbackIncomplete(

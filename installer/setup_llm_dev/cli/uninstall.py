@@ -1,10 +1,12 @@
 """`uninstall`: remove everything that we made and nothing else; says what goes and what stays, and asks once."""
 
 import argparse
+import os
 import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from setup_llm_dev.cli.output import Output
     from setup_llm_dev.cli.session import Session
     from setup_llm_dev.documents.events import Event, Failed
-    from setup_llm_dev.stages.uninstall import Inventory
+    from setup_llm_dev.stages.inventory import Inventory
 
 
 def configure(parser: argparse.ArgumentParser, _: Callable[[Message], str]) -> None:
@@ -28,6 +30,7 @@ def run(arguments: argparse.Namespace, output: "Output") -> int:
     that should not."""
     from setup_llm_dev.cli.session import open_session
     from setup_llm_dev.host.state import one_run
+    from setup_llm_dev.stages.data_folder import claim
     from setup_llm_dev.stages.uninstall import leave
 
     _refuse_one_project(arguments)
@@ -40,9 +43,10 @@ def run(arguments: argparse.Namespace, output: "Output") -> int:
         wait=not arguments.no_wait,
         cancel=session.host.cancel,
         on_wait=lambda owner: output.say(message("waiting for another run ({owner})", owner=owner)),
+        make=partial(claim, session.host.files, session.layout, home=session.host.home),
     ):
         gone = _run(session, arguments.home, ask=not arguments.yes)
-    if gone:
+    if gone and os.name == "nt":  # where the name of an open file can't be removed
         leave(session.host, session.layout)
     return 0
 
@@ -57,7 +61,8 @@ def _refuse_one_project(arguments: argparse.Namespace) -> None:
 
 def _run(session: "Session", home: str | None, *, ask: bool) -> bool:
     """Whether all is gone."""
-    from setup_llm_dev.stages.uninstall import inventory, leave, refuse_running, uninstall
+    from setup_llm_dev.stages.inventory import inventory
+    from setup_llm_dev.stages.uninstall import leave, refuse_running, uninstall
 
     output, host = session.output, session.host
     found = inventory(host, session.layout)
@@ -100,18 +105,18 @@ def _agreed(session: "Session", home: str | None) -> bool:
 def _announce(found: "Inventory", tell: Callable[[Message], None]) -> None:
     from setup_llm_dev.cli.quantities import size_text
 
-    tell(message("This goes:"))
+    tell(message("Will be removed:"))
     for workspace in dict.fromkeys(run.workspace for run in found.runs):
-        tell(message("  {path}: what we made there and nobody changed since", path=workspace))
+        tell(message("  {path}: what setup-llm-dev made there, but not what you changed since", path=workspace))
     for place in found.places:
         if place.paths:
             tell(message("  {path}: {size}", path=str(place.folder), size=size_text(place.bytes)))
-    _tell_kept(found, tell)
+    _tell_kept(replace(found, kept=(*found.kept, *found.moved)), message("Will stay:"), tell)
 
 
-def _tell_kept(found: "Inventory", tell: Callable[[Message], None]) -> None:
+def _tell_kept(found: "Inventory", heading: Message, tell: Callable[[Message], None]) -> None:
     if found.kept:
-        tell(message("This stays:"))
+        tell(heading)
     for kept in found.kept:
         tell(message("  {path}: {why}", path=str(kept.path), why=kept.why))
 
@@ -129,11 +134,11 @@ def _show(output: "Output", event: "Event") -> None:
 def _finish(session: "Session", found: "Inventory", events: "list[Event]") -> None:
     """What stays is said again, as it is now: it is what somebody has to look after from here on."""
     from setup_llm_dev.documents.events import Failed, Undone
-    from setup_llm_dev.stages.uninstall import kept_things
+    from setup_llm_dev.stages.inventory import kept_things
 
     failed = [event for event in events if isinstance(event, Failed)]
-    found = replace(found, kept=kept_things(session.host, session.layout))
-    _tell_kept(found, session.output.sentence)
+    found = replace(found, kept=(*kept_things(session.host, session.layout), *found.moved))
+    _tell_kept(found, message("Still here:"), session.output.sentence)
     if failed:
         raise _incomplete(failed)
     left = dict.fromkeys(str(sentence) for e in events if isinstance(e, Undone) for sentence in e.left)
@@ -152,14 +157,15 @@ def _incomplete(failed: "list[Failed]") -> RollbackIncomplete:
 def _nothing(session: "Session", found: "Inventory | None" = None) -> None:
     session.output.sentence(message("Nothing that setup-llm-dev made is on this machine."))
     if found is not None:
-        _tell_kept(found, session.output.say)
+        _tell_kept(found, message("Still here:"), session.output.say)
     _last_words(session, found, [], removed=False)
 
 
 def _last_words(session: "Session", found: "Inventory | None", left: list[str], *, removed: bool) -> None:
     """How to remove the program, which can't do that itself; and the document."""
     command = _program_goes_by()
-    session.output.sentence(message("The program itself: {command}", command=command))
+    if not session.host.environment.get("SETUP_LLM_DEV_BOOTSTRAP"):  # that script removes the program next
+        session.output.sentence(message("To remove the program itself: {command}", command=command))
     places = [place for place in found.places if place.paths] if found is not None and removed else []
     session.output.event(
         {
@@ -181,5 +187,5 @@ def _program_goes_by() -> str:
     if (prefix / "pipx_metadata.json").is_file():
         return "pipx uninstall setup-llm-dev"
     if prefix.name == ".venv" and (prefix.parent / "installer" / "setup_llm_dev").is_dir():
-        return shlex.join(["rm", "-r", str(prefix.parent)])
+        return shlex.join(["rm", "-r", str(prefix)])
     return shlex.join([sys.executable, "-m", "pip", "uninstall", "setup-llm-dev"])

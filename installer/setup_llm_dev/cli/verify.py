@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from setup_llm_dev.documents.causes import FAULTS
-from setup_llm_dev.errors import UsageError
+from setup_llm_dev.errors import Interrupted, UsageError
 from setup_llm_dev.messages import Message, message
 
 if TYPE_CHECKING:
@@ -31,24 +31,35 @@ def configure(parser: argparse.ArgumentParser, _: Callable[[Message], str]) -> N
 
 def run(arguments: argparse.Namespace, output: "Output") -> int:
     """0 when every check passed, 8 when one did not, 3 where there is nothing to check or to break."""
+    try:
+        return _run(arguments, output)
+    except Interrupted as error:  # there is nothing that a next one could go on with
+        error.hint = message("stopped; nothing was changed, and `verify` begins from the start again")
+        raise
+
+
+def _run(arguments: argparse.Namespace, output: "Output") -> int:
     from setup_llm_dev.cli.progress import drawer
     from setup_llm_dev.cli.session import open_session
     from setup_llm_dev.host.state import one_run
+    from setup_llm_dev.stages.made_folders import before_run, remembering
     from setup_llm_dev.stages.verify import Verification
 
     began = time.monotonic()
-    session = open_session(arguments, output)
+    session = open_session(arguments, output, makes=True)
     verification = Verification.of(
         session.host, session.recipe, session.layout, session.options, fault=arguments.fault,
         python=arguments.python, model=arguments.model,
     )  # fmt: skip
+    making = before_run(session.host, session.layout)
     # With the lock held: `apply` sweeps the scratch folders that the checks run in.
     with one_run(
         session.layout.run_lock,
         wait=True,
         cancel=session.host.cancel,
         on_wait=lambda owner: output.say(message("waiting for another run ({owner})", owner=owner)),
-    ), drawer(output) as drawing:  # fmt: skip
+        make=making.data_folder,
+    ), remembering(making), drawer(output) as drawing:  # fmt: skip
         for event in verification.events():
             drawing.show(event)
     session.host.cancel.raise_if_set()

@@ -149,6 +149,14 @@ CAUSES: dict[str, Cause] = {
         message("even the shortest useful training takes longer than the budget"),
         message("raise smoke.budget_seconds in the recipe"),
     ),
+    "little-time-left": Cause(
+        message(
+            "so much of the time budget was gone before training that the shortest useful training no longer fitted in"
+        ),
+        message(
+            "nothing is broken: run it again when the machine is less busy, or raise smoke.budget_seconds in the recipe"
+        ),
+    ),
     "earlier-failure": Cause(
         message("an earlier step failed, so this was not checked"),
         message("repair the earlier failure first"),

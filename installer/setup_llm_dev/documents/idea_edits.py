@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from setup_llm_dev.documents.jetbrains_xml import Element, tag_lines
+from setup_llm_dev.documents.xml_nodes import Node, Unreadable, parse
 from setup_llm_dev.documents.xml_text import (
     Edit,
-    Node,
-    Unreadable,
     appended,
     attribute_span,
     indentation,
-    parse,
     quoted,
     removed,
     splice,

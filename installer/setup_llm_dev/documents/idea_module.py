@@ -4,7 +4,7 @@ import posixpath
 from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 
-from setup_llm_dev.documents.xml_text import Node, Unreadable, parse
+from setup_llm_dev.documents.xml_nodes import Node, Unreadable, parse
 
 ROOTS = "NewModuleRootManager"
 

@@ -36,7 +36,8 @@ from setup_llm_dev.documents.idea_module import (
     unlisted_module,
 )
 from setup_llm_dev.documents.jetbrains_xml import element, writable_name
-from setup_llm_dev.documents.xml_text import Edit, Node, Unreadable, parse
+from setup_llm_dev.documents.xml_nodes import Node, Unreadable, parse
+from setup_llm_dev.documents.xml_text import Edit
 
 MISC = ".idea/misc.xml"
 MODULES = ".idea/modules.xml"

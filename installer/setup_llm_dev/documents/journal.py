@@ -25,6 +25,12 @@ def decode_lines(data: bytes) -> tuple[dict[str, Any], ...]:
     return tuple(entries)
 
 
+def is_journal(data: bytes) -> bool:
+    """Whether these bytes begin as a journal of ours does."""
+    entry = _decode(data.partition(b"\n")[0])
+    return entry is not None and "began" in entry and str(entry.get("schema", "")).startswith("journal/")
+
+
 def _decode(line: bytes) -> dict[str, Any] | None:
     head, _, body = line.partition(b" ")
     try:

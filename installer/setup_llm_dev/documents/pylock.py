@@ -39,7 +39,7 @@ def locked_wheels(text: str) -> tuple[LockedWheel, ...]:
     except (tomllib.TOMLDecodeError, PylockValidationError) as error:
         raise UsageError(
             message("the lock of the packages can't be read: {why}", why=str(error)),
-            hint=message("make a new one with --upgrade"),
+            hint=message("make a new one with `setup-llm-dev apply --upgrade`"),
         ) from error
     return tuple(_wheel(package) for package in lock.packages)
 
@@ -49,13 +49,13 @@ def _wheel(package: Any) -> LockedWheel:
     if wheel is None or "sha256" not in wheel.hashes:
         raise UsageError(
             message("the lock has no wheel with a sha256 for {package}", package=str(package.name)),
-            hint=message("make a new one with --upgrade"),
+            hint=message("make a new one with `setup-llm-dev apply --upgrade`"),
         )
     url, sha256 = wheel.url or wheel.path or "", wheel.hashes["sha256"]
     why = wheel_problem(url) or _hash_problem(sha256)
     if why is not None:
         raise UsageError(
             message("the lock of the packages: {package}: {why}", package=str(package.name), why=why),
-            hint=message("make a new one with --upgrade"),
+            hint=message("make a new one with `setup-llm-dev apply --upgrade`"),
         )
     return LockedWheel(str(package.name), str(package.version), url, sha256, wheel.size)

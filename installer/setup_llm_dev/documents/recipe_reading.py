@@ -58,10 +58,14 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecipeError(UsageError):
-    """All that is wrong with a recipe and those it extends, in the order of the files and their lines."""
+    """All that is wrong with a recipe and those it extends, in the order of the files and their lines.
 
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
-        super().__init__(_together(problems), hint=message("see `{command}`", command="setup-llm-dev recipes schema"))
+    `hint`: where the schema does not help, since the text can't be read.
+    """
+
+    def __init__(self, problems: tuple[Problem, ...], *, hint: Message | None = None) -> None:
+        schema = message("see `{command}`", command="setup-llm-dev recipes schema")
+        super().__init__(_together(problems), hint=hint or schema)
         self.problems = problems
 
 
@@ -107,12 +111,14 @@ def _merged(file: Path, folder: Path, os: str, arch: str, children: tuple[Path, 
     table, places = _parse(file, text)
     problems = _problems(file, table, places)
     inherited: dict[str, Any] = {}
+    hint: Message | None = None
     try:
         inherited = _inherited(file, table, places, folder, os, arch, (*children, file.resolve()))
     except RecipeError as error:
+        hint = None if problems else error.hint
         problems = (*problems, *error.problems)
     if problems:
-        raise RecipeError(_in_order(problems, file))
+        raise RecipeError(_in_order(problems, file), hint=hint)
     merged = _over(_over(inherited, table), _chosen_override(table, os, arch))
     if "model" in merged and "source" not in merged["model"]:
         raise RecipeError((_problem(file, places, ("model",), message("lacks the key {key}", key="source")),))
@@ -201,16 +207,23 @@ def _steering(character: str) -> Message:
 def _bytes(file: Path) -> bytes:
     try:
         if not stat.S_ISREG(file.stat().st_mode):
-            raise UsageError(message("{file} is not a file", file=str(file)))
+            raise UsageError(message("{file} is not a file", file=shown(str(file))), hint=_what_to_name())
         with file.open("rb") as stream:
             data = stream.read(SIZE_LIMIT + 1)
     except PermissionError as error:
-        raise SystemRefused(message("{file} can't be read: permission denied", file=str(file))) from error
+        raise SystemRefused(
+            message("{file} can't be read: permission denied", file=str(file)),
+            hint=message("make it readable for you, then run the same command again"),
+        ) from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise UsageError(message("there is no file {file}", file=shown(str(file)))) from error
+        raise UsageError(message("there is no file {file}", file=shown(str(file))), hint=_what_to_name()) from error
     if len(data) > SIZE_LIMIT:
         raise _broken(file, Place(1, 1), message("is larger than {limit} bytes", limit=SIZE_LIMIT))
     return data
+
+
+def _what_to_name() -> Message:
+    return message("name a recipe file, or a recipe of `setup-llm-dev recipes list`")
 
 
 def _parse(file: Path, text: str) -> tuple[dict[str, Any], dict[TomlPath, Place]]:
@@ -264,7 +277,9 @@ def _dotted(path: TomlPath) -> str:
 
 
 def _broken(file: Path, place: Place, text: Message) -> RecipeError:
-    return RecipeError((Problem(file=str(file), line=place.line, column=place.column, path="", text=text),))
+    """What can't be read as far as the rules of recipes."""
+    problem = Problem(file=str(file), line=place.line, column=place.column, path="", text=text)
+    return RecipeError((problem,), hint=message("mend the file there; nothing else in it was judged yet"))
 
 
 def _together(problems: tuple[Problem, ...]) -> Message:

@@ -35,7 +35,10 @@ class StepOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """Times in seconds, sizes in bytes. `verdict` partial: every check passed, but there are gaps."""
+    """Times in seconds, sizes in bytes. `verdict` partial: every check passed, but there are gaps.
+
+    proved: when the fine-tune passed that `checks` and `metrics` tell of, in this run or in an earlier one (ISO 8601).
+    """
 
     schema: Literal["report/1"] = "report/1"
     verdict: Verdict
@@ -49,6 +52,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     torch: dict[str, Any] | None = None
     versions: dict[str, str] = {}
     metrics: dict[str, Any] = {}
+    proved: str | None = None
     places: dict[str, str] = {}
     sizes: dict[str, int] = {}
     phase_seconds: dict[str, float] = {}
@@ -58,3 +62,13 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     created: str = ""
     log: str | None = None
     error: dict[str, Any] | None = None
+
+    @property
+    def repeats(self) -> bool:
+        """Whether the proof is of an earlier run: what it rests on is the same still, so nothing was trained."""
+        return self.proved is not None and not self.trained
+
+    @property
+    def trained(self) -> bool:
+        """Whether the fine-tune ran in this run, and passed."""
+        return any(step.id == "smoke" and step.outcome == "applied" for step in self.steps)

@@ -1,10 +1,6 @@
-"""The heap of an IDE: how much suits a machine, and whether anybody has decided on it already."""
-
-import re
+"""The heap of an IDE: how much suits a machine, and the options that say so."""
 
 _GIB = 1 << 30
-_HEAP = re.compile(r"(?:^|\s)-Xmx\d")
-_MAX_RAM = re.compile(r"(?:^|\s)-XX:MaxRAM(?:Percentage|Fraction)?=")
 
 # Memory in GiB, and the heap in MiB from there on. torch with its stubs needs about 8 GB for a whole index (with 4 the
 # index is silently left half done), but an IDE may not take what the training beside it needs. Less than 16 GiB leaves
@@ -26,13 +22,3 @@ def heap_mib(memory_bytes: int | None) -> int | None:
 def heap_options(heap: int) -> bytes:
     """The user's own file of JVM options, which is read after the installation's; its heap wins."""
     return f"-Xmx{heap}m\n".encode()
-
-
-def decides_heap(options: str) -> bool:
-    """Whether options of the user's (a file's text, or a variable's value) say how large the heap may be.
-
-    >>> decides_heap("# -Xmx1g was too little"), decides_heap("-Xms1g\\n-Xmx6g")
-    (False, True)
-    """
-    lines = (line.strip() for line in options.splitlines())
-    return any(_HEAP.search(line) or _MAX_RAM.search(line) for line in lines if not line.startswith("#"))

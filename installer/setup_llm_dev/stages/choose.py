@@ -18,6 +18,7 @@ from setup_llm_dev.messages import Message, message
 from setup_llm_dev.stages.refusals import grouped, no_interpreter, unpublished, variant_of
 
 AUTO = "auto"
+_FAMILIES = {"cu": "cu", "nvidia": "cu", "rocm": "rocm", "amd": "rocm", "hip": "rocm", "xpu": "xpu", "intel": "xpu"}
 _UNLABELLED_ONLY = "mps"  # macOS wheels carry no label on any index
 
 
@@ -58,12 +59,23 @@ def choose(machine: Machine, recipe: Recipe, catalog: Catalog, *, variant: str |
 def _asked(variant: str, torch: TorchCatalog) -> str | None:
     if variant == AUTO or variant in torch.variants:
         return None if variant == AUTO else variant
-    near = difflib.get_close_matches(variant, (AUTO, *torch.variants), n=1, cutoff=0.4)
-    known = message("known are {variants}", variants=", ".join((AUTO, *torch.variants)))
     raise UsageError(
-        message("there is no build of PyTorch named {variant}", variant=variant),
-        hint=message("did you mean {near}?", near=near[0]) if near else known,
+        message("there is no build of PyTorch named {variant}", variant=variant), hint=_meant(variant, torch)
     )
+
+
+def _meant(word: str, torch: TorchCatalog) -> Message:
+    """Makers' names stand for the builds of that maker, never for the one whose letters happen to be near."""
+    lower = word.lower()
+    family = next((prefix for name, prefix in _FAMILIES.items() if lower.startswith(name)), None)
+    version = "".join(c for c in lower if c.isdecimal() or c == ".")
+    if family is not None and not version:
+        builds = ", ".join(name for name in torch.variants if name.startswith(family))
+        return message("name one of {builds}, or {auto} for the one that fits this machine", builds=builds, auto=AUTO)
+    wanted = lower if family is None else family + (version.replace(".", "") if family == "cu" else version)
+    if near := difflib.get_close_matches(wanted, (AUTO, *torch.variants), n=1):
+        return message("did you mean {near}?", near=near[0])
+    return message("known are {variants}", variants=", ".join((AUTO, *torch.variants)))
 
 
 def _interpreters(machine: Machine, recipe: Recipe) -> tuple[Interpreter, ...]:

@@ -46,12 +46,13 @@ def compose(
     side: IdeSide | None = None,
     parts: frozenset[str] = frozenset(PARTS),
     again: str = "setup-llm-dev apply",
+    before: frozenset[str] = frozenset(),
 ) -> Plan:
     """Everything is decided here: a step never asks which system or GPU it is on.
 
-    side: the IDE's, None where it is left out.
+    side: the IDE's, None where it is left out; before: parts that earlier runs applied and that still stand.
     """
-    steps = tuple(_steps(recipe, lock, pylock, machine, layout, generation, resources, side, parts))
+    steps = tuple(_steps(recipe, lock, pylock, machine, layout, generation, resources, side, parts, parts | before))
     ordered = tuple(sorted(steps, key=lambda step: PHASES.index(step.phase)))
     gaps = tuple(gap for gap in lock.gaps if gap.what in parts or (gap.what == "plugins" and "ide" in parts))
     if side is not None and side.waits is not None:
@@ -69,13 +70,14 @@ def _steps(
     resources: Resources,
     side: IdeSide | None,
     parts: frozenset[str],
+    standing: frozenset[str],
 ) -> Iterable[Step]:
     yield from python_steps(lock, pylock, layout, generation)
     if "model" in parts and lock.model is not None:
         yield model_step(lock.model, layout, generation.interpreter)
         if "smoke" in parts:
-            yield from smoke_steps(recipe, lock, layout, machine, resources, layout.python_in(generation.folder))
-    yield from workspace_steps(recipe, lock, pylock, layout, resources, parts)
+            yield from smoke_steps(recipe, lock, layout, machine, resources, generation)
+    yield from workspace_steps(recipe, lock, pylock, layout, resources, standing)
     if side is not None:
         yield from all_ide_steps(lock.ide, layout, machine, generation, side, optional=not recipe.ide.required)
     yield git_step(layout, mapped=side is not None)

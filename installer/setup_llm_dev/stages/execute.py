@@ -136,7 +136,9 @@ class _Runner:
         receipt = step.apply(self._host, self._progress(step))
         after = step.check(self._host)
         if not isinstance(after, Satisfied):
-            raise SetupError(message("step {step} ended, but is not satisfied: {why}", step=step.id, why=after.why))
+            raise SetupError(
+                message("step {step} ended, but its result is not as it should be: {why}", step=step.id, why=after.why)
+            )
         seconds = time.monotonic() - began
         self._tell(Applied(step=step.id, phase=step.phase, seconds=seconds, receipt=receipt, at=self._at()))
 

@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 from packaging.utils import canonicalize_name
 
 from setup_llm_dev.documents.recipe_values import TORCH_FAMILY
-from setup_llm_dev.host.configuration import without_credentials
+from setup_llm_dev.host.addresses import without_credentials
 from setup_llm_dev.host.resolver import Unsatisfiable
 from setup_llm_dev.host.web.simple_index import links
 from setup_llm_dev.host.world import Host

@@ -12,12 +12,15 @@ from setup_llm_dev.steps.environment import read_marker
 
 def complete_generation(host: Host, layout: Layout, lock: Lock) -> Generation | None:
     """The one that `.venv` names if it was made from this lock, else the newest such; its files are not looked at."""
-    found = [(f, m) for f in _numbered(host, layout, lock) if (m := read_marker(host, f)) is not None]
-    if not found:
-        return None
+    return next(iter(complete_generations(host, layout, lock)), None)
+
+
+def complete_generations(host: Host, layout: Layout, lock: Lock) -> tuple[Generation, ...]:
+    """All that were made from this lock: the one that `.venv` names, then the others, the newest first."""
+    found = [(f, m) for f in reversed(_numbered(host, layout, lock)) if (m := read_marker(host, f)) is not None]
     linked = host.files.resolve(layout.venv)
-    folder, marker = next((pair for pair in found if host.files.resolve(pair[0]) == linked), found[-1])
-    return Generation(folder, Path(str(marker.get("interpreter", ""))), str(marker.get("python", "")))
+    found.sort(key=lambda pair: host.files.resolve(pair[0]) != linked)
+    return tuple(Generation(f, Path(str(m.get("interpreter", ""))), str(m.get("python", ""))) for f, m in found)
 
 
 def fresh_generation(host: Host, layout: Layout, lock: Lock, interpreter: PurePath, version: str) -> Generation:

@@ -81,5 +81,8 @@ def _named_interpreter(host: Host, path: PurePath, arch: str) -> Interpreter:
 
     interpreter = ask_interpreter(host, path, arch)
     if interpreter.problem is not None:
-        raise Refused(message("{python} can't be used: {why}", python=str(path), why=interpreter.problem))
+        raise Refused(
+            message("{python} can't be used: {why}", python=str(path), why=interpreter.problem),
+            hint=message("name another one with --python PATH; `setup-llm-dev detect` lists those found here"),
+        )
     return interpreter

@@ -5,6 +5,7 @@ import json
 from setup_llm_dev.components.resources import read_resources
 from setup_llm_dev.components.workspace import APPLIED
 from setup_llm_dev.documents.layout import Layout
+from setup_llm_dev.documents.lock import Lock
 from setup_llm_dev.documents.recipe import Recipe
 from setup_llm_dev.errors import Refused
 from setup_llm_dev.host.world import Host
@@ -14,7 +15,7 @@ from setup_llm_dev.stages.generations import complete_generation
 from setup_llm_dev.stages.here import machine_here
 from setup_llm_dev.stages.ide import ide_side
 from setup_llm_dev.stages.options import Options
-from setup_llm_dev.stages.stored_lock import read_lock
+from setup_llm_dev.stages.stored_lock import read_lock, told_pylock
 
 
 def installed_plan(host: Host, recipe: Recipe, layout: Layout, options: Options) -> Plan:
@@ -36,7 +37,7 @@ def installed_plan(host: Host, recipe: Recipe, layout: Layout, options: Options)
     machine = machine_here(host, layout, options, interpreters=False)
     side = ide_side(host, lock.ide, layout, machine, generation.version) if "ide" in parts else None
     return compose(
-        recipe, lock, host.files.read_text(layout.workspace / lock.packages.pylock) or "",
+        recipe, lock, told_pylock(host, layout, lock) or "",
         machine=machine, layout=layout, generation=generation,
         resources=read_resources(recipe.smoke.task, data="datasets" in parts), side=side, parts=parts,
         again=options.again,
@@ -44,10 +45,21 @@ def installed_plan(host: Host, recipe: Recipe, layout: Layout, options: Options)
 
 
 def applied_parts(host: Host, layout: Layout) -> frozenset[str]:
-    """The parts of the last apply; all of them where that is not written down or not readable."""
+    """The parts that were ever applied here; all of them where that is not written down or not readable."""
+    noted = _noted_parts(host, layout)
+    return frozenset(PARTS) if noted is None else noted
+
+
+def parts_before(host: Host, layout: Layout, lock: Lock) -> frozenset[str]:
+    """What earlier runs set up here and this lock still speaks of: a run that leaves a part out does not undo it."""
+    gone = {"model", "smoke"} if lock.model is None else set()
+    gone |= {"ide"} if lock.ide is None else set()
+    return (_noted_parts(host, layout) or frozenset()) - gone
+
+
+def _noted_parts(host: Host, layout: Layout) -> frozenset[str] | None:
     text = host.files.read_text(layout.own / APPLIED)
     try:
-        parts = json.loads(text)["parts"] if text else PARTS
-        return frozenset(str(part) for part in parts) & frozenset(PARTS)
+        return frozenset(str(part) for part in json.loads(text)["parts"]) & frozenset(PARTS) if text else None
     except (ValueError, TypeError, KeyError):
-        return frozenset(PARTS)
+        return None

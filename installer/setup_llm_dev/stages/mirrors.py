@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
+from urllib.parse import urlsplit
 
 from setup_llm_dev.documents.choices import Choices
 from setup_llm_dev.documents.mirror_catalog import MirrorCatalog, MirrorRow
@@ -36,10 +37,15 @@ def choose_mirrors(
     if surroundings.preset == "none" or not free:
         return surroundings
     surroundings = replace(surroundings, known=_known(catalog))
+    say(_asking(surroundings, free))
     silent = free if surroundings.preset == "cn" else _silent(host, surroundings, catalog, free)
     chosen = surroundings
-    for kind, rows in _answering(host, catalog, silent).items():
-        chosen = _turned(chosen, kind, rows, say)
+    answering = _answering(host, catalog, silent, say)
+    for kind in silent:
+        if kind in answering:
+            chosen = _turned(chosen, kind, answering[kind], say)
+        else:
+            say(_nobody(surroundings, kind, catalog))
     return chosen
 
 
@@ -94,8 +100,13 @@ def _silent(
     return tuple(kind for kind in kinds if kind not in answering)
 
 
-def _answering(host: Host, catalog: MirrorCatalog, kinds: tuple[Kind, ...]) -> dict[Kind, tuple[MirrorRow, ...]]:
-    """The mirrors that answer, of each kind that has one, in the catalogue's order."""
+def _answering(
+    host: Host, catalog: MirrorCatalog, kinds: tuple[Kind, ...], say: Say
+) -> dict[Kind, tuple[MirrorRow, ...]]:
+    """The mirrors that answer, of each kind that has one, in the catalogue's order; who is asked is said."""
+    asked = dict.fromkeys(_host_of(row) for kind in kinds for row in catalog.kinds[kind].mirrors)
+    if asked:
+        say(message("asking these mirrors: {hosts}", hosts=", ".join(asked)))
     questions = {
         (kind, row): partial(mirror_answers, host, kind, catalog.kinds[kind], row, catalog.seconds)
         for kind in kinds
@@ -148,6 +159,30 @@ _WHAT: dict[Kind, Message] = {
 }
 
 
+def _asking(surroundings: Surroundings, kinds: tuple[Kind, ...]) -> Message:
+    """These looks take some seconds where a network swallows what it is asked."""
+    names = tuple(_WHAT[kind] for kind in kinds)
+    whom = names[0]
+    for name in names[1:]:
+        whom = message("{list}, {name}", list=whom, name=name)
+    if surroundings.preset == "cn":
+        return message("asking the mirrors of: {whom}", whom=whom)
+    return message("asking whether these answer: {whom}", whom=whom)
+
+
+def _host_of(row: MirrorRow) -> str:
+    return urlsplit(row.url).netloc
+
+
+def _nobody(surroundings: Surroundings, kind: Kind, catalog: MirrorCatalog) -> Message:
+    hosts = ", ".join(dict.fromkeys(_host_of(row) for row in catalog.kinds[kind].mirrors))
+    if not hosts:
+        return message("{what} does not answer, and no mirror of it is known", what=_WHAT[kind])
+    if surroundings.preset == "cn":
+        return message("{what}: no mirror of it answers ({hosts})", what=_WHAT[kind], hosts=hosts)
+    return message("{what} does not answer, nor does a mirror of it ({hosts})", what=_WHAT[kind], hosts=hosts)
+
+
 def _said(surroundings: Surroundings, kind: Kind, row: MirrorRow) -> tuple[Message, ...]:
     if surroundings.preset == "cn":
         turn = message("{what}: the mirror {url} is asked first (preset cn)", what=_WHAT[kind], url=row.url)
@@ -156,4 +191,4 @@ def _said(surroundings: Surroundings, kind: Kind, row: MirrorRow) -> tuple[Messa
     if kind != "pypi":
         return (turn,)
     # Nobody else can be asked: no catalogue holds the hashes of all packages.
-    return (turn, message("what packages must be is the word of that mirror alone, kept in the lock from now on"))
+    return (turn, message("the hashes of packages are that mirror's word alone; the lock keeps them from here on"))

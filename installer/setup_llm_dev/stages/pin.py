@@ -12,10 +12,10 @@ from packaging.version import Version
 from setup_llm_dev.__about__ import __version__
 from setup_llm_dev.documents.choices import Build, Choices
 from setup_llm_dev.documents.lock import Lock, PackagesLock, PythonLock, TorchLock
-from setup_llm_dev.documents.lock_rules import first_problem
 from setup_llm_dev.documents.machine import Interpreter
 from setup_llm_dev.errors import Corrupt, Refused, Unreachable
-from setup_llm_dev.host.configuration import Surroundings, without_credentials
+from setup_llm_dev.host.addresses import without_credentials
+from setup_llm_dev.host.configuration import Surroundings
 from setup_llm_dev.host.resolver import Unsatisfiable, Uv
 from setup_llm_dev.host.temporary import temporary
 from setup_llm_dev.host.web.simple_index import Wheel, links, offered
@@ -23,7 +23,7 @@ from setup_llm_dev.messages import Message, message
 from setup_llm_dev.stages.family import refuse_strays
 from setup_llm_dev.stages.hashes import complete
 from setup_llm_dev.stages.here import hash_catalogue
-from setup_llm_dev.stages.ide import pinned_ide
+from setup_llm_dev.stages.ide import pinned_ide, refuse_unlockable
 from setup_llm_dev.stages.mirrors import next_index, of_packages
 from setup_llm_dev.stages.pin_model import pin_model
 from setup_llm_dev.stages.project import TorchSource, bound, project_text
@@ -87,12 +87,7 @@ def _pinned(request: Request, choices: Choices) -> Pinned:
         ide=ide,
         gaps=(*gaps, *missing),
     )
-    problem = first_problem(lock)
-    if problem is not None:
-        raise Corrupt(
-            message("what was told can't be locked: {why}", why=problem),
-            hint=message("nothing was fetched; ask another index or mirror"),
-        )
+    refuse_unlockable(lock)
     return Pinned(lock, pylock, Path(interpreter.path))
 
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from setup_llm_dev.components.python import Generation
+from setup_llm_dev.components.python import Generation, python_steps
 from setup_llm_dev.components.resources import Resources, read_resources
-from setup_llm_dev.components.workspace import link_step
+from setup_llm_dev.components.workspace import refuse_foreign
 from setup_llm_dev.documents.catalog import Catalog
 from setup_llm_dev.documents.layout import Layout
 from setup_llm_dev.documents.lock import Lock
@@ -16,11 +16,13 @@ from setup_llm_dev.errors import Refused
 from setup_llm_dev.host.configuration import Surroundings, read_surroundings
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
+from setup_llm_dev.stages.answers import answers
 from setup_llm_dev.stages.compose import Plan, compose
 from setup_llm_dev.stages.elsewhere import refuse_other_machine
-from setup_llm_dev.stages.generations import complete_generation, fresh_generation
+from setup_llm_dev.stages.generations import complete_generation, complete_generations, fresh_generation
 from setup_llm_dev.stages.here import catalogue, choices_for, machine_here, no_build
-from setup_llm_dev.stages.ide import ide_side, settled
+from setup_llm_dev.stages.ide import ide_side, refuse_taken, settled
+from setup_llm_dev.stages.installed_plan import parts_before
 from setup_llm_dev.stages.options import Options
 from setup_llm_dev.stages.request import Request
 from setup_llm_dev.stages.required import refuse_gaps
@@ -56,10 +58,10 @@ class Prepared:
 
 def prepare(host: Host, recipe: Recipe, layout: Layout, options: Options, say: Callable[[Message], None]) -> Prepared:
     """Raises UsageError (2), Refused (3), Unreachable (4), SystemRefused (6) before anything was changed."""
-    link_step(layout, Generation(layout.environments, layout.data, "")).refuse_foreign(host)
+    resources = read_resources(recipe.smoke.task, data="datasets" in options.parts)
+    refuse_foreign(host, recipe.name, layout, resources, options.parts)
     if options.machine is not None:
         refuse_other_machine(host, options.machine, interpreters=options.python is None)
-    resources = read_resources(recipe.smoke.task, data="datasets" in options.parts)
     stored = None if options.upgrade else stored_lock(host, layout, recipe, options, say)
     if stored is not None and made_for_other_pythons(host, layout, stored[0], options, say):
         stored = None
@@ -75,6 +77,7 @@ def prepare(host: Host, recipe: Recipe, layout: Layout, options: Options, say: C
     refuse_gaps(plan, options.require)
     refuse_full_disk(host, plan, statuses)
     _refuse_open_ide(host, plan, statuses)
+    refuse_taken(host, plan, statuses)
     said = (*read_surroundings(host, layout.config).used, *notes, *_of_git(host, layout))
     return Prepared(host, plan, draft.machine, statuses, said, stored is None)
 
@@ -151,7 +154,9 @@ def _anew(host: Host, layout: Layout, lock: Lock, options: Options) -> Generatio
     if not fitting:
         raise Refused(
             message("the lock wants Python {version}, which is not installed here", version=lock.python.feature),
-            hint=message("install it, name one with --python PATH, or make a new lock with --upgrade"),
+            hint=message(
+                "install it, name one with --python PATH, or make a new lock with `setup-llm-dev apply --upgrade`"
+            ),
         )
     best = next((i for i in fitting if i.version == lock.python.version), fitting[0])
     return fresh_generation(host, layout, lock, Path(best.path), best.version)
@@ -177,22 +182,43 @@ class _Draft:
         return compose(
             base.recipe, self.lock, self.pylock, machine=self.machine, layout=base.layout, generation=generation,
             resources=self.resources, side=side, parts=base.options.parts, again=base.options.again,
+            before=parts_before(base.host, base.layout, self.lock),
         )  # fmt: skip
 
 
 def _composed(draft: _Draft, generation: Generation) -> tuple[Plan, dict[str, Status], tuple[Message, ...]]:
-    """The plan on that generation; if its files have drifted, on a fresh one, since a live one is never mended."""
+    """The plan on that generation; if its files have drifted, on another one, since a live one is never mended."""
     host = draft.base.host
     plan = draft.plan(generation)
-    statuses = {step.id: step.check(host) for step in plan.steps}
-    drift = next((s for s in (statuses["environment"], statuses["packages"]) if isinstance(s, Unsatisfied)), None)
+    statuses = answers(host, plan.steps)
+    drift = _drift(statuses)
     if drift is None or not host.files.exists(generation.folder / COMPLETE):
         return plan, statuses, ()
-    notes = [message("the environment has drifted and is made anew: {why}", why=drift.why)]
+    whole = _whole(draft, generation)
+    if whole is not None:
+        notes = [message("the environment has changed since it was made, so another takes its place: {why}", why=drift)]
+    else:
+        notes = [message("the environment has changed since it was made, so it is made anew: {why}", why=drift)]
     if added := _added(host, generation):
         notes.append(message("packages that you added by hand are not in the new environment: {names}", names=added))
-    plan = draft.plan(_remade(draft, generation))
-    return plan, {step.id: step.check(host) for step in plan.steps}, tuple(notes)
+    plan = draft.plan(whole or _remade(draft, generation))
+    return plan, answers(host, plan.steps), tuple(notes)
+
+
+def _drift(statuses: dict[str, Status]) -> Message | None:
+    """Why an environment is not what it was made as, if so."""
+    asked = (statuses["environment"], statuses["packages"])
+    return next((status.why for status in asked if isinstance(status, Unsatisfied)), None)
+
+
+def _whole(draft: _Draft, drifted: Generation) -> Generation | None:
+    """Another environment of the same lock, as a run leaves it that is killed before it switches."""
+    host, layout = draft.base.host, draft.base.layout
+    for other in complete_generations(host, layout, draft.lock):
+        steps = python_steps(draft.lock, draft.pylock, layout, other)
+        if other.folder != drifted.folder and _drift({step.id: step.check(host) for step in steps}) is None:
+            return other
+    return None
 
 
 def _remade(draft: _Draft, old: Generation) -> Generation:

@@ -42,15 +42,28 @@ def stored_lock(
         say(why)
         return None
     _refuse_unnamed_archive(host, layout, lock, options)
-    # A run that was killed between the two files, or a hand that changed one: ours is the same as it was then.
+    pylock = told_pylock(host, layout, lock)
+    if pylock is not None:
+        return lock, pylock
+    raise UsageError(
+        message(
+            "{file} is missing, or has changed since the lock was made",
+            file=str(layout.workspace / lock.packages.pylock),
+        ),
+        hint=message("put the right file back, or make a new lock with `setup-llm-dev apply --upgrade`"),
+    )
+
+
+def told_pylock(host: Host, layout: Layout, lock: Lock) -> str | None:
+    """The packages that a lock names by their hash: as they stand in the project, or as we keep them ourselves.
+
+    A run may have been killed between the two files, or a hand changed one: ours is the same as it was then.
+    """
     for place in (layout.workspace / lock.packages.pylock, own_pylock(layout, lock)):
         pylock = host.files.read_text(place)
         if pylock is not None and hashlib.sha256(pylock.encode()).hexdigest() == lock.packages.sha256:
-            return lock, pylock
-    raise UsageError(
-        message("{file} is not the file that the lock names", file=str(layout.workspace / lock.packages.pylock)),
-        hint=message("put the right file back, or make a new lock with --upgrade"),
-    )
+            return pylock
+    return None
 
 
 def read_lock(text: str, path: PurePath) -> Lock:
@@ -80,12 +93,16 @@ def _refuse_unnamed_archive(host: Host, layout: Layout, lock: Lock, options: Opt
         raise UsageError(
             message("{file} names an archive of PyCharm that is not installed: {url}",
                     file=str(layout.lock_file), url=ide.url),
-            hint=message("give it with --pycharm-archive FILE --pycharm-sha256 HEX, or make a new lock with --upgrade"),
+            hint=message("give it with --pycharm-archive FILE --pycharm-sha256 HEX, or make a new lock with "
+                         "`setup-llm-dev apply --upgrade`"),
         )  # fmt: skip
 
 
 def _unusable(path: PurePath, why: Message) -> UsageError:
-    return UsageError(message("{file}: {why}", file=str(path), why=why), hint=message("make a new lock with --upgrade"))
+    return UsageError(
+        message("{file}: {why}", file=str(path), why=why),
+        hint=message("make a new lock with `setup-llm-dev apply --upgrade`"),
+    )
 
 
 def made_for_other_pythons(

@@ -1,11 +1,13 @@
 """summarize: from the plan and what happened to the Report. Pure."""
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from setup_llm_dev.components.pycharm import how_to_open
 from setup_llm_dev.documents.causes import CAUSES
 from setup_llm_dev.documents.events import Applied, Event, Failed, Skipped
+from setup_llm_dev.documents.layout import Layout
 from setup_llm_dev.documents.lock import Gap
 from setup_llm_dev.documents.report import Check, Report, StepOutcome, Verdict
 from setup_llm_dev.errors import Unreachable
@@ -39,6 +41,7 @@ def summarize(
         torch={"version": plan.lock.torch.version, "variant": plan.lock.torch.variant, "index": plan.lock.torch.index},
         versions=_versions(plan, proof.get("facts", {})),
         metrics=dict(proof.get("metrics", {})),
+        proved=proof.get("proved"),
         places=places(plan),
         sizes=_sizes(plan, events),
         phase_seconds=_phase_seconds(events),
@@ -156,13 +159,21 @@ def _next(plan: Plan, failed: list[Failed]) -> Iterable[Message]:
         yield message("mend what is named above, then run the same command again: finished steps are kept")
         return
     python = plan.layout.python_in(plan.layout.venv)
-    yield message("go on: cd {folder}", folder=str(plan.layout.workspace))
+    yield message("go on: cd {folder}", folder=_pasted(plan.layout))
     yield message("train: {python} train.py", python=str(python.relative_to(plan.layout.workspace)))
     yield message("try a sentence: {python} predict.py", python=str(python.relative_to(plan.layout.workspace)))
     if plan.step("ide-interpreter") is not None:
         yield message("open {folder} in PyCharm: it knows the interpreter", folder=str(plan.layout.workspace))
     elif plan.step("ide-project") is not None:
         yield how_to_open(plan.layout)
+
+
+def _pasted(layout: Layout) -> str:
+    """The project folder as a shell wants to read it."""
+    folder = str(layout.workspace)
+    if layout.windows:
+        return f'"{folder}"' if " " in folder else folder
+    return shlex.quote(folder)
 
 
 def _error(failed: list[Failed]) -> dict[str, Any] | None:

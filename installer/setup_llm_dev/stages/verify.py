@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any
 
+from msgspec import structs
+
 from setup_llm_dev.components.resources import smoke_archive
 from setup_llm_dev.components.smoke import smoke_job
 from setup_llm_dev.documents.events import Applied, Event, Failed, Progressed, Started
@@ -30,10 +32,15 @@ from setup_llm_dev.steps.step import Progress, Satisfied, Step, Unsatisfied
 
 _SUMMARIES = {
     "packages": message("compare every installed file with its wheel"),
-    "variant": message("look which build torch says it is"),
+    "variant": message("ask torch which build it is"),
     "model": message("compare the files of the model with the lock"),
     "ide": message("look whether PyCharm is as it was installed"),
 }
+
+_BAD = ("fail", "could-not-run")
+_MENDED_BY_APPLY = ("import-failed", "file-missing", "variant-differs", "job-invalid")
+"""Causes for which the smoke program advises to run us again, as it may where the environment is ours."""
+_THEIRS = message("that environment was not made by setup-llm-dev, which changes nothing in it: mend it by hand")
 
 
 @dataclass
@@ -87,7 +94,10 @@ class Verification:
 
     def report(self, seconds: float) -> Report:
         """All checks in one list; `verdict` fail when any said no or could not run."""
-        checks = (*self._checks, *(read_check(check) for check in self._result.get("checks", ())))
+        read = tuple(read_check(check) for check in self._result.get("checks", ()))
+        checks = (*self._checks, *(read if self.plan is not None else map(_of_foreign, read)))
+        trained = self._result.get("verdict") == "pass"
+        created = self.host.now().isoformat(timespec="seconds")
         return Report(
             verdict="fail" if self._failed else "partial" if self.gaps else "pass",
             recipe=self.recipe.name,
@@ -99,7 +109,8 @@ class Verification:
             torch=_torch(self.plan),
             changed=self._forgotten,
             seconds=round(seconds, 1),
-            created=self.host.now().isoformat(timespec="seconds"),
+            proved=created if trained else None,
+            created=created,
             error=self._error(),
         )
 
@@ -177,11 +188,12 @@ class Verification:
         return result
 
     def _hint(self) -> Message | None:
-        """None in an environment that is not ours to mend: there the check's own advice is the best."""
+        """None in an environment that is not ours to mend, if the check's own advice is the best there."""
         if self.fault is not None:
             return message("it was broken on purpose: without --fault it is checked as it is")
         if self.plan is None:
-            return None
+            causes = (c.get("cause") for c in self._result.get("checks", ()) if c.get("status") in _BAD)
+            return _THEIRS if next(causes, None) in _MENDED_BY_APPLY else None
         return message("`{command}` mends what drifted, and proves it again", command=self.again)
 
     def _notes(self) -> tuple[Message, ...]:
@@ -204,7 +216,10 @@ def _foreign_smoke(
 ) -> RunSmoke:
     """The same program in an environment that we did not make; which build it has is not ours to expect."""
     if not host.files.is_file(python):
-        raise UsageError(message("{python} is not there", python=str(python)))
+        raise UsageError(
+            message("{python} is not there", python=str(python)),
+            hint=message("name the Python of an environment, such as {example}", example=".venv/bin/python"),
+        )
     if model is not None:
         job: dict[str, Any] = {"model": str(Path(model).absolute())}
     else:
@@ -221,6 +236,12 @@ def _foreign_smoke(
         python=python, program=layout.scratch / "smoke.pyz", job=tuple(job.items()), proof=layout.proofs / "none",
         scratch=layout.scratch,
     )  # fmt: skip
+
+
+def _of_foreign(check: Check) -> Check:
+    if check.cause not in _MENDED_BY_APPLY:
+        return check
+    return structs.replace(check, hint=_THEIRS)
 
 
 def _torch(plan: Plan | None) -> dict[str, Any] | None:

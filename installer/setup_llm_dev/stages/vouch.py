@@ -69,7 +69,8 @@ class Vouching:
     def impossible(self, build: Build) -> Message:
         """Why a build was passed over."""
         return message(
-            "torch {version}: it could only come from a mirror, and nobody else tells its hash", version=build.version
+            "torch {version}: it could only come from a mirror, and nobody else vouches for its hash",
+            version=build.version,
         )
 
     def vouched(self, pylock: str, build: Build, source: TorchSource) -> str:
@@ -100,7 +101,8 @@ class Vouching:
         known = self._known(project, name, build, source)
         if not known:
             raise Unsatisfiable(
-                message("{file} could only come from a mirror, and nobody else tells its hash", file=name), hint=_TRUST
+                message("{file} could only come from a mirror, and nobody else vouches for its hash", file=name),
+                hint=_TRUST,
             )
         if told is None:
             wheel["hashes"]["sha256"] = known[0]
@@ -167,7 +169,7 @@ def unverified(lock: HubModelLock, surroundings: Surroundings, facts: ModelFacts
     """What to say of a model that only a mirror tells of; None where somebody vouches for it."""
     if not _doubted(lock.endpoint, surroundings, "hub") or (facts is not None and facts.files):
         return None
-    return message("what {model} must be is the word of the mirror {url} alone", model=lock.source, url=lock.endpoint)
+    return message("the hashes of {model} are the word of the mirror {url} alone", model=lock.source, url=lock.endpoint)
 
 
 def catalogue_model(facts: ModelFacts | None, revision: str, endpoint: str) -> HubModelLock | None:

@@ -97,6 +97,10 @@ CAUSES: dict[str, Cause] = {
         "even the shortest useful training takes longer than the budget",
         "raise smoke.budget_seconds in the recipe",
     ),
+    "little-time-left": Cause(
+        "so much of the time budget was gone before training that the shortest useful training no longer fitted in",
+        "nothing is broken: run it again when the machine is less busy, or raise smoke.budget_seconds in the recipe",
+    ),
     "earlier-failure": Cause("an earlier step failed, so this was not checked", "repair the earlier failure first"),
     "fault-not-caught": Cause(
         "a deliberate fault was put in and no check saw it", "this is a defect of the smoke: please report it"

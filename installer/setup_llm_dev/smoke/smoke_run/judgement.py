@@ -196,8 +196,21 @@ def judge_reload(largest_difference: float, unequal: Sequence[str], exact: bool)
     return judge("saved-and-reloaded", same, measured, expected, "reload-differs")
 
 
-def judge_budget(training_seconds: float, fits: bool, seconds_left: float) -> Check:
-    """Slowness is never a failure, only worth saying."""
-    status: Status = "pass" if fits else "warn"
-    expected = f"training planned for at most {max(seconds_left, 0):.0f} s"
-    return Check("budget", status, {"training_seconds": training_seconds}, expected, None if fits else "over-budget")
+@dataclass(frozen=True)
+class Spending:
+    """Seconds: the whole `budget`, what went `before` training, what is left for it, what it is expected to take."""
+
+    budget: float
+    before: float
+    left: float
+    training: float
+
+
+def judge_budget(spending: Spending, fits: bool) -> Check:
+    """Slowness is never a failure, only worth saying; and who took the time, training or what came before it."""
+    room = max(spending.left, 0.0)
+    measured = {"seconds_before_training": round(spending.before, 1), "training_seconds": round(spending.training, 1)}
+    expected = f"training within {room:.0f} s" if room >= 1 else "some seconds left for training"
+    expected += f", of {spending.budget:.0f} s in all"
+    cause = None if fits else "over-budget" if spending.training > spending.budget else "little-time-left"
+    return Check("budget", "pass" if fits else "warn", measured, expected, cause)

@@ -9,11 +9,7 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import torch
-from train import HERE, prepared_settings
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
-from transformers.utils import logging
-
+HERE = Path(__file__).resolve().parent
 EXAMPLES = [
     "The soup was marvelous.",
     "The soup was disgusting.",
@@ -24,6 +20,13 @@ EXAMPLES = [
 
 def judge(model_folder: Path | str, sentences: list[str], labels: dict[int, str] | None = None) -> dict[int, str]:
     """Print a label for every sentence; returns the model's labels by number."""
+    # Loading the libraries takes seconds: they are imported here, once it is clear that there is a model to ask.
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()  # the new last layer of the untrained model is no news
+    logging.disable_progress_bar()
     torch.manual_seed(0)
     tokenizer = AutoTokenizer.from_pretrained(model_folder)
     extra = {"num_labels": len(labels), "id2label": labels} if labels else {}
@@ -48,11 +51,10 @@ def main() -> None:
     options = parser.parse_args()
     if not (options.trained / "config.json").exists():
         parser.error(f"there is no trained model in {options.trained}: run train.py first")
-    logging.set_verbosity_error()  # the new last layer of the untrained model is no news
-    logging.disable_progress_bar()
-
     print("after training:")
     labels = judge(options.trained, options.sentences)
+    from train import prepared_settings
+
     before = options.before or prepared_settings().get("model")
     if before:
         print("before training (a coin toss):")

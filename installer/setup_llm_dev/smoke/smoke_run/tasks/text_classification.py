@@ -143,7 +143,8 @@ def _plan(setting: Setting, model: Any, rows: Sequence[Encoded], phases: Phases,
     cost = time_one_step(setting.libraries.torch, model, rows, setting.device)
     model_bytes = sum(p.numel() * p.element_size() for p in model.parameters())
     # asked now, so that the timed step is in it
-    seconds_left = seconds_for_training(job.budget_seconds, phases.elapsed, one_evaluation, model_bytes)
+    elapsed = phases.elapsed
+    seconds_left = seconds_for_training(job.budget_seconds, elapsed, one_evaluation, model_bytes)
     plan = choose_plan(cost, seconds_left, rows[0]["input_ids"].numel(), job.max_steps)
     setting.reporter.event(
         "facts",
@@ -159,7 +160,8 @@ def _plan(setting: Setting, model: Any, rows: Sequence[Encoded], phases: Phases,
         model_parameters=sum(p.numel() for p in model.parameters()),
         expected_training_seconds=round(plan.expected_seconds, 2),
     )
-    setting.reporter.check(judgement.judge_budget(plan.expected_seconds, plan.fits, seconds_left))
+    spending = judgement.Spending(job.budget_seconds, elapsed, seconds_left, plan.expected_seconds)
+    setting.reporter.check(judgement.judge_budget(spending, plan.fits))
     return plan
 
 
