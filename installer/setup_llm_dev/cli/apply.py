@@ -26,6 +26,11 @@ def configure(parser: argparse.ArgumentParser, _: Callable[[Message], str]) -> N
     add_recipe(parser, _)
     add_options(parser, _)
     parser.add_argument("--no-wait", action="store_true", help=_(message("end with 7 if another run is at work")))
+    parser.add_argument(
+        "--install-driver",
+        action="store_true",
+        help=_(message("first install NVIDIA's driver where a card lacks one: as root, after a yes of its own")),
+    )
 
 
 def run(arguments: argparse.Namespace, output: "Output") -> int:
@@ -35,6 +40,10 @@ def run(arguments: argparse.Namespace, output: "Output") -> int:
 
     began = time.monotonic()
     session = open_session(arguments, output)
+    if arguments.install_driver:
+        from setup_llm_dev.cli.install_driver import install_driver
+
+        install_driver(session, yes=arguments.yes)
     with one_run(
         session.layout.run_lock,
         wait=not arguments.no_wait,

@@ -30,7 +30,7 @@ def machine_here(host: Host, layout: Layout, options: Options, *, interpreters: 
     if options.assume:
         from setup_llm_dev.stages.assume import assume
 
-        machine = assume(machine, options.assume)
+        machine = assume(machine, *options.assume)
     return machine
 
 
@@ -81,5 +81,8 @@ def _named_interpreter(host: Host, path: PurePath, arch: str) -> Interpreter:
 
     interpreter = ask_interpreter(host, path, arch)
     if interpreter.problem is not None:
-        raise Refused(message("{python} can't be used: {why}", python=str(path), why=interpreter.problem))
+        raise Refused(
+            message("{python} can't be used: {why}", python=str(path), why=interpreter.problem),
+            hint=message("name another one, or leave --python out: `setup-llm-dev detect` shows those that are here"),
+        )
     return interpreter
