@@ -12,6 +12,7 @@ from setup_llm_dev.documents.plan import CatalogueAge, Phase, PlanDocument, Plan
 from setup_llm_dev.documents.recipe import Recipe
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
+from setup_llm_dev.stages.doctor_plan import plan_findings
 from setup_llm_dev.stages.here import catalogue, choices_for, machine_here
 from setup_llm_dev.stages.options import Options
 from setup_llm_dev.stages.parts import PHASES
@@ -39,7 +40,7 @@ def outline(host: Host, recipe: Recipe, layout: Layout, options: Options, say: S
         torch=_planned_torch(best, _sources(host, layout, best, options)) if best else None,
         python=_python(choices, machine),
         refusals=choices.refusals,
-        findings=choices.findings,
+        findings=(*choices.findings, *plan_findings(machine, recipe, catalog, _here(host, options))),
         catalogue=_age(host, catalog),
         steps=_sketch(recipe, options) if best else (),
         workspace=str(layout.workspace),
@@ -78,7 +79,7 @@ def pinned_outline(
         python=lock.python.version,
         # A lock is past choosing: only a run that chose just now tells what it refused.
         refusals=choices.refusals if prepared.pinned_now else (),
-        findings=choices.findings,
+        findings=(*choices.findings, *plan_findings(prepared.machine, recipe, catalog, _here(host, options))),
         catalogue=_age(host, catalog) if prepared.pinned_now else None,
         gaps=prepared.plan.gaps,
         steps=_in_order([*_planned(prepared), *(_ide_to_be_asked_for(prepared, options) if offline else ())]),
@@ -88,6 +89,11 @@ def pinned_outline(
         data=str(layout.data),
         diffs=diffs(host, prepared.plan.steps),
     )
+
+
+def _here(host: Host, options: Options) -> Host | None:
+    """None where the plan is for another machine."""
+    return host if options.machine is None and not options.assume else None
 
 
 def _planned_torch(build: Build, sources: tuple[str, ...]) -> PlannedTorch:
