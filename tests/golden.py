@@ -4,13 +4,11 @@ import json
 from pathlib import Path, PurePath
 
 from setup_llm_dev.documents.catalog import Catalog, read_catalog
-from setup_llm_dev.documents.choices import Build, Choices
 from setup_llm_dev.documents.codec import from_stored, to_plain
 from setup_llm_dev.documents.machine import Machine
 from setup_llm_dev.documents.manifests import manifests_folder
 from setup_llm_dev.documents.recipe import PythonWish, Recipe
 from setup_llm_dev.host.recorded import recorded_host
-from setup_llm_dev.stages.choose import choose
 from setup_llm_dev.stages.detect import detect
 
 MACHINES = Path(__file__).parent / "machines"
@@ -39,30 +37,16 @@ def detected(name: str) -> Machine:
     return detect(host, data=PurePath(host.home, ".local", "share", "setup-llm-dev"))
 
 
-def plan_text(choices: Choices) -> str:
-    """One line a build, so that a difference can be read."""
-    plain = {
-        "builds": [_line(build) for build in choices.builds],
-        "interpreters": choices.interpreters,
-        "refusals": to_plain(choices.refusals),
-    }
-    return json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
-
-
 def machine_text(machine: Machine) -> str:
     return json.dumps(to_plain(machine), indent=2, ensure_ascii=False) + "\n"
 
 
-def _line(build: Build) -> str:
-    return f"{build.version} ({build.variant}) from {build.index or 'the default index'}: {build.why}"
-
-
 def write() -> None:
+    from tests import plan_golden  # it needs what stands here
+
     for name in recorded():
         (MACHINES / name / "machine.json").write_text(machine_text(detected(name)), "utf-8")
-    for name in names():
-        text = plan_text(choose(saved(name), RECIPE, catalog()))
-        (PLANS / f"{name}.json").write_text(text, "utf-8")
+    plan_golden.write()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The catalogue checked as data: what one row says must agree with what the others say."""
+"""The catalogue checked as data: models and hashes; the builds of PyTorch have test_catalog_torch.py."""
 
 import hashlib
 import os
@@ -6,164 +6,20 @@ import re
 import shutil
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 
 import pytest
 from packaging.tags import Tag
 from packaging.utils import parse_wheel_filename
-from packaging.version import Version
 
 from setup_llm_dev.documents import manifests
-from setup_llm_dev.documents.catalog import Catalog, Release, read_catalog
+from setup_llm_dev.documents.catalog import Catalog, read_catalog
 from setup_llm_dev.documents.hash_catalog import read_hashes
 from setup_llm_dev.errors import UsageError
 from tests.golden import catalog
 
 CATALOG = catalog()
 TORCH = CATALOG.torch
-PLATFORMS = {"linux_x86_64", "linux_arm64", "windows_x86_64", "macos_arm64", "windows_arm64"}
-
-
-def releases() -> list[object]:
-    return [pytest.param(release, id=release.series) for release in TORCH.releases]
-
-
-def test_releases_are_unique_and_newest_first() -> None:
-    patches = [Version(patch) for release in TORCH.releases for patch in release.patches]
-    assert patches == sorted(set(patches), reverse=True)
-    assert patches[0] == Version("2.15.0")
-    assert min(patches) >= Version("2.6")
-
-
-@pytest.mark.parametrize("release", releases())
-def test_patches_belong_to_their_series(release: Release) -> None:
-    assert all(patch.startswith(f"{release.series}.") for patch in release.patches)
-
-
-@pytest.mark.parametrize("release", releases())
-def test_pythons_are_feature_releases_newest_last(release: Release) -> None:
-    assert all(re.fullmatch(r"3\.\d+", python) for python in release.pythons)
-    assert list(release.pythons) == sorted(set(release.pythons), key=Version)
-
-
-@pytest.mark.parametrize("release", releases())
-def test_platforms_are_known_and_no_variant_stands_twice(release: Release) -> None:
-    named = {*release.variants, *release.pypi_default, *release.system, *(c.platform for c in release.code)}
-    assert named <= PLATFORMS
-    for platform, variants in release.variants.items():
-        assert not [v for v, n in Counter(variants).items() if n > 1], platform
-
-
-@pytest.mark.parametrize("release", releases())
-def test_the_default_of_the_package_index_is_a_published_variant(release: Release) -> None:
-    for platform, variant in release.pypi_default.items():
-        assert variant in release.variants[platform]
-    assert release.pypi_default["linux_x86_64"].startswith("cu")
-    assert release.pypi_default["windows_x86_64"] == "cpu"
-    assert release.pypi_default["macos_arm64"] == "mps"
-
-
-@pytest.mark.parametrize("release", releases())
-def test_a_platform_with_builds_has_a_floor_and_a_build_without_gpu(release: Release) -> None:
-    for platform, variants in release.variants.items():
-        if not variants:
-            continue
-        assert variants[-1] in ("cpu", "mps"), "the build without a GPU stands last"
-        assert platform.startswith("windows") or Version(release.system[platform]) > Version("2")
-
-
-@pytest.mark.parametrize("release", releases())
-def test_every_cuda_variant_has_a_driver_floor_and_code_on_each_platform(release: Release) -> None:
-    for platform, variants in release.variants.items():
-        for variant in variants:
-            if variant.startswith("cu"):
-                assert variant in TORCH.cuda
-                assert release.code_of(variant, platform) is not None, (variant, platform)
-            if variant.startswith("rocm"):
-                assert variant in TORCH.rocm
-
-
-@pytest.mark.parametrize("release", releases())
-def test_code_is_of_published_variants_once_each(release: Release) -> None:
-    rows = Counter((code.variant, code.platform) for code in release.code)
-    assert not [row for row, n in rows.items() if n > 1]
-    assert all(variant in release.variants[platform] for variant, platform in rows)
-    assert set(release.unseen) <= {v for names in release.variants.values() for v in names}
-
-
-@pytest.mark.parametrize("release", releases())
-def test_capabilities_are_known_and_in_order(release: Release) -> None:
-    known = {rule.code for rule in TORCH.cubin} | {int(chip.removeprefix("sm_")) for chip in TORCH.capability}
-    for code in release.code:
-        assert set(code.sm) | set(code.ptx) <= known
-        assert list(code.sm) == sorted(set(code.sm))
-        assert set(code.ptx) <= set(code.sm), "PTX is of something that is compiled in"
-
-
-@pytest.mark.parametrize("release", releases())
-def test_code_fits_its_toolkit(release: Release) -> None:
-    """CUDA 13 has no compiler for cards before Turing, CUDA before 12.8 none for Blackwell."""
-    for code in release.code:
-        toolkit = Version(TORCH.cuda[code.variant].toolkit)
-        assert min(code.sm) >= 75 or toolkit < Version("13")
-        assert max(code.sm) < 100 or toolkit >= Version("12.8")
-
-
-@pytest.mark.parametrize("name", TORCH.cuda)
-def test_a_cuda_variant_is_named_after_its_toolkit(name: str) -> None:
-    cuda = TORCH.cuda[name]
-    assert name == "cu" + cuda.toolkit.replace(".", "")
-    floors = {"11": (450, 452), "12": (525, 528), "13": (580, 580)}
-    assert (Version(cuda.driver.linux).major, Version(cuda.driver.windows).major) == floors[cuda.toolkit[:2]]
-
-
-def test_every_code_has_one_rule_and_every_rule_code() -> None:
-    rules = [rule.code for rule in TORCH.cubin]
-    assert rules == sorted(set(rules))
-    assert {sm for r in TORCH.releases for code in r.code for sm in code.sm} <= set(rules)
-
-
-@pytest.mark.parametrize(
-    ("code", "device", "toolkit", "runs"),
-    [
-        (86, 89, "13.0", True),  # RTX 40 on code for RTX 30
-        (60, 61, "12.6", True),  # GTX 10
-        (80, 87, "13.0", False),  # Orin
-        (80, 87, "13.2", True),
-        (120, 121, "13.0", True),  # GB10
-        (90, 100, "13.0", False),
-        (89, 86, "13.0", False),
-        (110, 101, "13.0", True),
-        (110, 112, "13.0", False),
-    ],
-)
-def test_which_devices_code_runs_on(code: int, device: int, toolkit: str, runs: bool) -> None:
-    rule = next(rule for rule in TORCH.cubin if rule.code == code)
-    assert rule.runs_on(device, toolkit) is runs
-
-
-@pytest.mark.parametrize(
-    ("name", "chip"),
-    [
-        ("NVIDIA GeForce RTX 4070 Ti SUPER", "sm_89"),
-        ("NVIDIA GeForce RTX 3060 Laptop GPU", "sm_86"),
-        ("Tesla P40", "sm_61"),
-        ("NVIDIA L4", "sm_89"),
-        ("NVIDIA A100-SXM4-80GB", "sm_80"),
-        ("NVIDIA H100 80GB HBM3", "sm_90"),
-        ("Quadro RTX 5000", "sm_75"),
-        ("NVIDIA Something New", None),
-        ("NVIDIA XT4", None),
-    ],
-)
-def test_capability_by_name(name: str, chip: str | None) -> None:
-    assert TORCH.chip_of(name) == chip
-
-
-def test_no_card_stands_under_two_capabilities() -> None:
-    names = Counter(name for group in TORCH.capability.values() for name in group)
-    assert not [name for name, n in names.items() if n > 1]
 
 
 def test_models_have_sources_licences_and_hashes() -> None:
@@ -268,8 +124,8 @@ def test_every_default_build_of_the_package_index_can_be_vouched_for() -> None:
         f"{patch} {python} {platform}"
         for release in TORCH.releases
         for patch in release.patches
-        for python in release.pythons
         for platform in release.pypi_default
+        for python, _ in release.systems_on(platform, release.pypi_default[platform])
         if not any(
             name.startswith(f"torch-{patch}-cp{python.replace('.', '')}-") and name.endswith(f"{ends[platform]}.whl")
             for name in HASHES.index

@@ -17,7 +17,7 @@ from setup_llm_dev.host.cancel import Cancel
 from setup_llm_dev.host.ide.installations import find_ides
 from setup_llm_dev.host.interpreters import ask_interpreter
 from setup_llm_dev.host.places import IdeFolder, Places
-from setup_llm_dev.host.recorded import recorded_host
+from setup_llm_dev.host.recorded import recorded_host, without_scripts
 from setup_llm_dev.host.run import Programs
 from setup_llm_dev.host.world import Host, System, real_host
 from setup_llm_dev.stages.detect import detect
@@ -176,7 +176,7 @@ def test_every_recorded_answer_is_asked_for(name: str) -> None:
     run = host.programs.run
 
     def listening(argv: list[str], **arguments: Any) -> object:
-        asked.append(tuple("…" if i and argv[i - 1] == "-c" else str(a) for i, a in enumerate(argv)))
+        asked.append(without_scripts(tuple(map(str, argv))))
         return run(argv, **arguments)
 
     host.programs.run = listening  # type: ignore[method-assign, assignment]

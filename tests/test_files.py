@@ -271,7 +271,7 @@ def test_no_inodes_is_not_no_space(tmp_path: Path) -> None:
 
 
 NO_RIGHTS = """
-import os, sys
+import os, sys, tempfile  # which writing loads, and the user that we become may not read root's Python
 from pathlib import Path
 from setup_llm_dev.errors import SystemRefused
 from setup_llm_dev.host.files import Files

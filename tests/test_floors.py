@@ -118,7 +118,7 @@ def test_a_leaf_never_imports_what_lists_its_folder() -> None:
         if len(name) < 2 or name[0] in ALONE or name[-1] in LISTS | LISTED_BY.get(name[0], set()):
             continue
         for target, line in ours(path):
-            lists = target == (name[0],) or (target[:1] == name[:1] and target[-1] in LISTS)
+            lists = target == (name[0],) or (target[-1] in LISTS and target[:-1] == name[: len(target) - 1])
             if lists:
                 wrong.append(f"{'/'.join(name)}:{line} imports {'.'.join(target)}")
     assert wrong == []

@@ -22,8 +22,8 @@ from setup_llm_dev.errors import Refused
 from setup_llm_dev.host.state import JournalWriter, last_run, run_name
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import message
-from setup_llm_dev.stages.compose import PARTS
 from setup_llm_dev.stages.execute import execute
+from setup_llm_dev.stages.parts import PARTS
 from setup_llm_dev.stages.undo import undo
 from setup_llm_dev.steps.project import MergeProject
 from setup_llm_dev.steps.step import Step

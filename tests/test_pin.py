@@ -243,11 +243,11 @@ def vision(folder: Path, *labels: str) -> None:
         build_wheel(folder, "torchvision", f"0.28.0{label}", requires=["torch"])
 
 
-def test_a_member_that_another_package_brings_from_elsewhere_is_refused(
+def test_a_member_that_the_source_of_torch_lacks_is_refused(
     index: Index, wheels: dict[str, Path], tmp_path: Path
 ) -> None:
+    """What it has comes from there: test_family.py."""
     vision(wheels["general"], "")
-    vision(wheels["cpu"], "+cpu")
     with pytest.raises(Refused) as refused:
         pin(request_for(tmp_path, small_recipe("sees"), PIP_INDEX_URL=index.address()), cpu_build(index))
     assert refused.value.exit_code == 3

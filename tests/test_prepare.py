@@ -148,7 +148,7 @@ def test_apply_for_another_machine_ends_with_2_and_plan_works(here: Machine, tmp
 def test_a_lock_made_for_another_machine_is_no_answer(here: Machine) -> None:
     gpu = Accelerator(vendor="nvidia", name="GPU", chip="sm_89", driver="580")
     with_gpu = Options(machine=msgspec.structs.replace(here, accelerators=(gpu,)))
-    digests = {Options().digest, Options(machine=here).digest, with_gpu.digest, Options(assume="gpu=none").digest}
+    digests = {Options().digest, Options(machine=here).digest, with_gpu.digest, Options(assume=("gpu=none",)).digest}
     assert len(digests) == 4
 
 

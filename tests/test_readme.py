@@ -102,7 +102,8 @@ def test_every_option_that_is_mentioned_exists(part: str) -> None:
 
 
 def test_the_options_of_every_command_are_all_in_the_table() -> None:
-    common = options_of(full_parser()._subparsers._group_actions[0].choices["detect"])  # type: ignore[union-attr, index]
+    parsers = full_parser()._subparsers._group_actions[0].choices  # type: ignore[union-attr]
+    common = set.intersection(*(options_of(child) for child in parsers.values()))  # type: ignore[union-attr]
     table = " ".join(row[0] for row in rows(ENGLISH, "option", "does"))
     short = {"-q": "--quiet", "-v": "--verbose", "-y": "--yes"}
     named = set(re.findall(r"--?[a-z][a-z0-9-]*", table))

@@ -1,6 +1,7 @@
 """The robot of the catalogue, against makers on loopback: what it adds, what it leaves, and what it says."""
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,11 @@ ROBOT = manifests_folder() / "refresh.py"
 Robot = Callable[..., str]
 
 
+def source() -> dict[str, str]:
+    """Where the code under test lies, if somebody says so."""
+    return {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
+
+
 @pytest.fixture
 def catalog(tmp_path: Path) -> Path:
     """A copy that may be written to."""
@@ -32,7 +38,13 @@ def catalog(tmp_path: Path) -> Path:
 @pytest.fixture
 def robot(tmp_path: Path, catalog: Path) -> Robot:
     def running(*words: str) -> str:
-        environment = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "PIP_CONFIG_FILE": "/dev/null", "LANG": "C"}
+        environment = {
+            **source(),
+            "HOME": str(tmp_path),
+            "PATH": "/usr/bin:/bin",
+            "PIP_CONFIG_FILE": "/dev/null",
+            "LANG": "C",
+        }
         done = subprocess.run(
             [sys.executable, ROBOT, "--catalog", catalog, *words],
             env=environment, capture_output=True, text=True, timeout=120,
@@ -62,7 +74,7 @@ def test_new_wheels_are_added_in_their_place_and_all_else_stays(robot: Robot, ca
     older = torch_wheel(folder, "2.6.0", "cpu", tag="cp312-cp312-manylinux_2_28_x86_64")
     for tag in ("cp313-cp313t-manylinux_2_28_x86_64", "cp37-cp37m-manylinux1_x86_64", "cp312-cp312-linux_s390x"):
         torch_wheel(folder, "2.15.0", "cpu", tag=tag)
-    torch_wheel(folder, "2.5.1", "cpu", tag="cp312-cp312-manylinux_2_28_x86_64")
+    torch_wheel(folder, "2.3.1", "cpu", tag="cp312-cp312-manylinux_2_28_x86_64")
     before = (catalog / "hashes.toml").read_text()
     with Index(pytorch(folder, "cpu")) as maker:
         said = robot("--torch", "--torch-index", f"{maker.url}/whl", "--no-default-index")

@@ -15,7 +15,7 @@ from setup_llm_dev.cli.output import Output
 from setup_llm_dev.cli.parser import parse
 from setup_llm_dev.cli.session import DEFAULT_RECIPE, open_session
 from setup_llm_dev.errors import Refused, SetupError, UsageError
-from setup_llm_dev.stages.compose import PARTS
+from setup_llm_dev.stages.parts import PARTS
 from tests.ground import tool, tool_environment
 
 NOBODY = 54321  # no system has a passwd entry for it

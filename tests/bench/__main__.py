@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from tests.bench import bytes as large_bytes
+from tests.bench import choosing, detecting
 from tests.bench.measure import Row, by_hand_pip, by_hand_uv, help_text, ours, second_run, table
 
 
@@ -37,6 +38,10 @@ def _measured(scratch: Path, arguments: argparse.Namespace) -> tuple[list[Row], 
     if arguments.only in (None, "bytes"):
         found, left_out = large_bytes.rows(scratch, arguments.repeats)
         rows += found
+    if arguments.only in (None, "detect"):
+        rows += detecting.rows(scratch, arguments.repeats)
+    if arguments.only in (None, "choose"):
+        rows += choosing.rows(scratch, arguments.repeats)
     return rows, left_out
 
 
@@ -66,7 +71,7 @@ def _rows(scratch: Path, repeats: int, *, with_pip: bool) -> list[Row]:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--repeats", type=int, default=2)
-    parser.add_argument("--only", choices=("setup", "bytes"), help="take only these figures")
+    parser.add_argument("--only", choices=("setup", "bytes", "detect", "choose"), help="take only these figures")
     parser.add_argument("--no-pip", action="store_true", help="leave out the slow comparison with pip")
     parser.add_argument("--scratch", help="where to work (a real disk; default: the temporary folder)")
     return parser.parse_args()

@@ -13,9 +13,9 @@ from setup_llm_dev.host.files import Files
 from setup_llm_dev.host.state import JournalWriter, last_run, read_run
 from setup_llm_dev.host.world import real_host
 from setup_llm_dev.messages import message
-from setup_llm_dev.stages.compose import PARTS
 from setup_llm_dev.stages.execute import execute
 from setup_llm_dev.stages.options import Options
+from setup_llm_dev.stages.parts import PARTS
 from setup_llm_dev.stages.prepare import prepare
 from setup_llm_dev.stages.undo import undo
 from setup_llm_dev.steps.link import SwitchLink

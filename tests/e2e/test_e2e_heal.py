@@ -11,8 +11,8 @@ from setup_llm_dev.documents.layout import Layout
 from setup_llm_dev.documents.manifests import manifests_folder
 from setup_llm_dev.documents.recipe_reading import read_recipe
 from setup_llm_dev.host.world import Host
-from setup_llm_dev.stages.compose import PARTS
 from setup_llm_dev.stages.options import Options
+from setup_llm_dev.stages.parts import PARTS
 from setup_llm_dev.stages.prepare import prepare
 from setup_llm_dev.steps.smoke import RunSmoke
 from setup_llm_dev.steps.smoke_proof import read_proof, when_made, write_proof

@@ -2,43 +2,48 @@
 
 import re
 
-from setup_llm_dev.documents.catalog import Offer, TorchCatalog
-from setup_llm_dev.documents.choices import Refusal
-from setup_llm_dev.documents.machine import Accelerator, Vendor
+from setup_llm_dev.accelerators.found import Found
+from setup_llm_dev.accelerators.pci import DisplayDevice
+from setup_llm_dev.documents.machine import Accelerator, Finding, Vendor
+from setup_llm_dev.host.deadline import asked
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import message
 
 VENDOR: Vendor = "apple"
-NAME = "Apple"
-FAMILY = "mps"
+_BRAND = re.compile(r"Apple (M\d+)\b")
 
 
-def probe(host: Host) -> tuple[Accelerator, ...]:
-    """The processor's own GPU; its memory is the computer's."""
+def probe(host: Host, devices: tuple[DisplayDevice, ...], inside: str | None) -> Found:
+    """The processor's own GPU; its memory is the computer's. A virtual machine's GPU is told as one."""
     if host.system.platform != "darwin":
-        return ()
+        return Found()
     brand = _sysctl(host, "machdep.cpu.brand_string")
-    told = re.match(r"Apple (M\d+)", brand)
+    told = _BRAND.match(brand)
     if told is None:
-        return ()
+        return Found()
     memory = _sysctl(host, "hw.memsize")
-    return (
-        Accelerator(
-            vendor=VENDOR,
-            name=brand,
-            chip=told[1].lower(),
-            memory_bytes=int(memory) if memory.isdecimal() else None,
-        ),
+    gpu = Accelerator(
+        vendor=VENDOR,
+        name=brand,
+        chip=told[1].lower(),
+        memory_bytes=int(memory) if memory.isdecimal() else None,
+        kind="vgpu" if "virtual" in brand.lower() else "gpu",
+        seen_by=("sysctl",),
+    )
+    return Found((gpu,), (_virtual(brand),) if gpu.kind == "vgpu" else ())
+
+
+def _virtual(brand: str) -> Finding:
+    return Finding(
+        id="vgpu",
+        level="warning",
+        text=message("this is a virtual Mac: its Metal device often fails with PyTorch"),
+        hint=message("use the processor there: --torch cpu"),
+        evidence=(f"sysctl: {brand}",),
+        reference="mps",
     )
 
 
-def fit(accelerator: Accelerator, offer: Offer, torch: TorchCatalog) -> Refusal | None:
-    """Every Apple processor has the Metal that PyTorch needs."""
-    if accelerator.problem is None:
-        return None
-    return Refusal(candidate=offer.name, reason=message("{problem}", problem=accelerator.problem))
-
-
 def _sysctl(host: Host, name: str) -> str:
-    answer = host.programs.run(("/usr/sbin/sysctl", "-n", name), timeout=5)
-    return answer.stdout.strip() if answer.ok else ""
+    answer = asked(host, "/usr/sbin/sysctl", "-n", name)
+    return answer.stdout.strip() if answer and answer.ok else ""

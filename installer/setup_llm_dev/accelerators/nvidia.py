@@ -1,216 +1,146 @@
-"""NVIDIA: GPUs by NVML, else by nvidia-smi, else what the kernel shows; fit by driver and compiled code."""
+"""NVIDIA: asks NVML and nvidia-smi side by side, reads what the kernel shows, and lets the words be compared."""
 
-import json
-import re
+import time
+from dataclasses import replace
 from pathlib import PurePath
 
-from packaging.version import InvalidVersion, Version
-
-from setup_llm_dev.accelerators.pci import display_devices
-from setup_llm_dev.documents.catalog import Offer, TorchCatalog
-from setup_llm_dev.documents.choices import Refusal
-from setup_llm_dev.documents.machine import Accelerator, Vendor
-from setup_llm_dev.errors import SystemRefused
+from setup_llm_dev.accelerators.found import Found
+from setup_llm_dev.accelerators.nvidia_child import NVML
+from setup_llm_dev.accelerators.nvidia_compare import judged
+from setup_llm_dev.accelerators.nvidia_signs import Signs
+from setup_llm_dev.accelerators.nvidia_sources import (
+    CAN_DO_MIG,
+    Answer,
+    parse_flavour,
+    parse_information,
+    parse_kernel,
+    parse_nvml,
+    parse_query,
+    windows_driver,
+    with_instances,
+)
+from setup_llm_dev.accelerators.pci import DisplayDevice, marketing_name
+from setup_llm_dev.accelerators.tegra import tegra
+from setup_llm_dev.documents.machine import Vendor
+from setup_llm_dev.host.deadline import PROGRAM_SECONDS, Aside, asked
 from setup_llm_dev.host.run import Completed
 from setup_llm_dev.host.world import Host
-from setup_llm_dev.messages import Message, message
 
 VENDOR: Vendor = "nvidia"
-NAME = "NVIDIA"
-FAMILY = "cu"
-
-# NVML is asked by a child: a broken driver hangs or crashes the process that loads its library.
-NVML = """
-import json, pynvml as n
-def text(value): return value.decode() if isinstance(value, bytes) else value
-n.nvmlInit()
-found = []
-for i in range(n.nvmlDeviceGetCount()):
-    h = n.nvmlDeviceGetHandleByIndex(i)
-    found.append({"name": text(n.nvmlDeviceGetName(h)), "capability": n.nvmlDeviceGetCudaComputeCapability(h),
-                  "memory": n.nvmlDeviceGetMemoryInfo(h).total})
-print(json.dumps({"driver": text(n.nvmlSystemGetDriverVersion()), "gpus": found}))
-"""
-_QUERY = ("--query-gpu=name,compute_cap,driver_version,memory.total", "--format=csv,noheader,nounits")
-_OLD_QUERY = ("--query-gpu=name,driver_version,memory.total", "--format=csv,noheader,nounits")
-_SECONDS = 10.0
-_MIB = 1024 * 1024
+PCI = "10de"
+_FORMAT = "--format=csv,noheader,nounits"
+_QUERY = ("--query-gpu=name,compute_cap,driver_version,memory.total", _FORMAT)
+_OLD_QUERY = ("--query-gpu=name,driver_version,memory.total", _FORMAT)
+_NOT_A_FIELD = 2  # nvidia-smi's code for a field that its driver does not know
 _WSL_SMI = PurePath("/usr/lib/wsl/lib/nvidia-smi")  # in WSL it is on the PATH of login shells only
-_MARKS = ("/dev/nvidiactl", "/dev/dxg", "/proc/driver/nvidia/version", "/sys/module/nvidia/version")
+_GPUS = PurePath("/proc/driver/nvidia/gpus")
 
 
-def probe(host: Host) -> tuple[Accelerator, ...]:
-    """The GPUs that a program here can use; else, with `problem`, the one that is there but can't be used."""
+def probe(host: Host, devices: tuple[DisplayDevice, ...], inside: str | None) -> Found:
+    """The GPUs that a program here can use; else, with `problem`, those that are there but can't be used.
+
+    No program is started where nothing speaks of a driver.
+    """
     if host.system.platform == "darwin":
-        return ()
-    devices = display_devices(host, "10de")
-    marked = host.system.platform == "win32" or any(host.files.exists(PurePath(m)) for m in _MARKS)
-    if not marked and not devices:
-        return ()
-    if marked and (found := _by_nvml(host) or _by_smi(host)):
-        return found
-    return _unusable(host, devices)
+        return Found()
+    cards = tuple(device for device in devices if device.vendor == PCI)
+    signs = _signs(host, cards, inside, unknown_devices=not devices)
+    if not cards and not signs.driver_is_near:
+        return Found()
+    nvml, smi = _answers(host) if signs.driver_is_near else (None, None)
+    return judged(nvml, smi, signs)
 
 
-def fit(accelerator: Accelerator, offer: Offer, torch: TorchCatalog) -> Refusal | None:
-    """Why a CUDA build does not run on this GPU, or None: it has code for it and the driver starts it."""
-    if accelerator.problem is not None:
-        return Refusal(candidate=offer.name, reason=accelerator.problem)
-    capability = _capability(accelerator, torch)
-    return (
-        _unknown(accelerator, offer, capability)
-        or _not_driven(accelerator, offer, torch, capability or 0)
-        or _driver_too_old(accelerator, offer)
-        or _no_code(accelerator, offer, torch, capability or 0)
-    )
+def _answers(host: Host) -> tuple[Answer | None, Answer | None]:
+    """Of NVML and of nvidia-smi, each None where there is nobody to ask."""
+    beside = Aside(lambda: _by_nvml(host))
+    smi = _by_smi(host)
+    nvml = beside.answer(time.monotonic() + PROGRAM_SECONDS, None)
+    if smi and smi.cards and nvml is None and any(CAN_DO_MIG.search(card.name or "") for card in smi.cards):
+        listing = asked(host, str(_smi(host)), "-L")
+        smi = with_instances(smi, listing.stdout) if listing and listing.ok else smi
+    return nvml, smi
 
 
-def _by_nvml(host: Host) -> tuple[Accelerator, ...]:
-    answer = _run(host, host.system.executable, "-I", "-c", NVML, "nvml")
-    try:
-        told = json.loads(answer.stdout) if answer and answer.ok else {}
-        return tuple(
-            Accelerator(
-                vendor=VENDOR,
-                name=gpu["name"],
-                chip="sm_{}{}".format(*gpu["capability"]),
-                driver=told["driver"],
-                memory_bytes=gpu["memory"],
-            )
-            for gpu in told.get("gpus", ())
-        )
-    except (ValueError, KeyError, TypeError, IndexError):
-        return ()
+def _by_nvml(host: Host) -> Answer | None:
+    """None where the child can't ask, which says nothing of the driver."""
+    answer = asked(host, host.system.executable, "-I", "-c", NVML, "nvml")
+    if answer is None or (answer.code is not None and answer.code > 0):
+        return None
+    if answer.ok:
+        return parse_nvml(answer.stdout)
+    return Answer("nvml", code=answer.code, words=_said(answer), timed_out=answer.timed_out)
 
 
-def _by_smi(host: Host) -> tuple[Accelerator, ...]:
+def _by_smi(host: Host) -> Answer | None:
     """Never by the banner, whose wording changed. Drivers that don't know `compute_cap` fail the query."""
-    program = host.programs.find("nvidia-smi") or (_WSL_SMI if host.files.is_file(_WSL_SMI) else None)
+    program = _smi(host)
     if program is None:
-        return ()
-    answer = _run(host, str(program), *_QUERY)
-    if answer and answer.ok:
-        return tuple(a for line in answer.stdout.splitlines() if (a := _smi_line(line, with_capability=True)))
-    answer = _run(host, str(program), *_OLD_QUERY)
-    lines = answer.stdout.splitlines() if answer and answer.ok else []
-    return tuple(a for line in lines if (a := _smi_line(line, with_capability=False)))
-
-
-def _smi_line(line: str, *, with_capability: bool) -> Accelerator | None:
-    fields = [f.strip() for f in line.split(",")]
-    if len(fields) != 3 + with_capability:
         return None
-    name, *capability, driver, memory = fields
-    told = re.fullmatch(r"(\d+)\.(\d)", capability[0]) if capability else None
-    return Accelerator(
-        vendor=VENDOR,
-        name=name,
-        chip=f"sm_{told[1]}{told[2]}" if told else None,
-        driver=driver,
-        memory_bytes=int(memory) * _MIB if memory.isdecimal() else None,
-    )
+    answer = asked(host, str(program), *_QUERY)
+    if answer is not None and answer.code == _NOT_A_FIELD:
+        answer = asked(host, str(program), *_OLD_QUERY)
+        return _read(answer, with_capability=False)
+    return _read(answer, with_capability=True)
 
 
-def _unusable(host: Host, devices: tuple[str, ...]) -> tuple[Accelerator, ...]:
-    """One entry for what neither NVML nor nvidia-smi can see."""
-    driver = _kernel_driver(host)
-    if host.files.exists(PurePath("/dev/nvidiactl")):
-        problem = message("the driver is loaded, but it does not answer (updated without a restart?)")
-    elif driver is not None:
-        problem = message("the driver is loaded, but no GPU device is passed into this container")
-    elif devices:
-        problem = message("the card is there, but no NVIDIA driver is loaded")
-    else:
-        return ()
-    name = f"NVIDIA GPU 10de:{devices[0]}" if devices else "NVIDIA GPU"
-    return (Accelerator(vendor=VENDOR, name=name, driver=driver, problem=problem),)
-
-
-def _kernel_driver(host: Host) -> str | None:
-    """The version of the loaded kernel module; the second file words it differently for open modules."""
-    for path in ("/sys/module/nvidia/version", "/proc/driver/nvidia/version"):
-        told = re.search(r"\b\d{3,}\.\d+(?:\.\d+)?\b", host.files.read_text(PurePath(path)) or "")
-        if told:
-            return told[0]
-    return None
-
-
-def _run(host: Host, *argv: str) -> Completed | None:
-    try:
-        return host.programs.run(argv, timeout=_SECONDS)
-    except SystemRefused:
+def _read(answer: Completed | None, *, with_capability: bool) -> Answer | None:
+    if answer is None:
         return None
+    if not answer.ok:
+        return Answer("nvidia-smi", code=answer.code, words=_said(answer), timed_out=answer.timed_out)
+    told = parse_query(answer.stdout, with_capability=with_capability)
+    return told if told.cards else replace(told, words=f"{told.words}: {_said(answer)}".rstrip(": "))
 
 
-def _capability(accelerator: Accelerator, torch: TorchCatalog) -> int | None:
-    """Compute capability times ten: 89."""
-    told = re.fullmatch(r"sm_(\d+)[a-z]?", accelerator.chip or torch.chip_of(accelerator.name) or "")
-    return int(told[1]) if told else None
+def _smi(host: Host) -> PurePath | None:
+    return _WSL_SMI if host.files.is_file(_WSL_SMI) else host.programs.find("nvidia-smi")
 
 
-def _unknown(accelerator: Accelerator, offer: Offer, capability: int | None) -> Refusal | None:
-    if capability is not None and _version(accelerator.driver) is not None:
-        return None
-    missing = message("its driver version") if capability is not None else message("its compute capability")
-    return Refusal(
-        candidate=offer.name,
-        reason=message("{gpu}: {missing} could not be found out", gpu=accelerator.name, missing=missing),
-        hint=message("name them: --assume gpu=nvidia:sm_89:580"),
-    )
+def _said(answer: Completed) -> str:
+    """For people: the first line that it wrote, or how it ended."""
+    if answer.timed_out:
+        return "no answer in time"
+    lines = [line.strip() for line in f"{answer.stdout[:2000]}\n{answer.stderr[:2000]}".splitlines() if line.strip()]
+    first = "".join(c for c in (lines or [""])[0] if c.isprintable())[:160]
+    return f"code {answer.code}: {first}" if answer.code else first
 
 
-def _not_driven(accelerator: Accelerator, offer: Offer, torch: TorchCatalog, capability: int) -> Refusal | None:
-    driver = _version(accelerator.driver)
-    for branch in torch.driver_branches:
-        if driver is None or not branch.sm[0] <= capability <= branch.sm[1]:
-            continue
-        facts = {"gpu": accelerator.name, "chips": branch.name, "driver": accelerator.driver or ""}
-        if branch.last is not None and driver.major > branch.last:
-            return Refusal(
-                candidate=offer.name,
-                reason=message("{gpu} ({chips}) is not driven by driver {driver}", **facts),
-                hint=message("install a driver of the {branch} branch", branch=branch.last),
-            )
-        if branch.first is not None and driver.major < branch.first:
-            return Refusal(
-                candidate=offer.name,
-                reason=message("{gpu} ({chips}) is not known to driver {driver}", **facts),
-                hint=message("install driver {branch} or newer", branch=branch.first),
-            )
-    return None
-
-
-def _driver_too_old(accelerator: Accelerator, offer: Offer) -> Refusal | None:
-    driver, floor = _version(accelerator.driver), _version(offer.driver)
-    if driver is None or floor is None or driver >= floor:
-        return None
-    return Refusal(
-        candidate=offer.name,
-        reason=message(
-            "needs driver {floor} or newer, found {driver}",
-            floor=offer.driver or "",
-            driver=accelerator.driver or "",
+def _signs(host: Host, cards: tuple[DisplayDevice, ...], inside: str | None, *, unknown_devices: bool) -> Signs:
+    proc = host.files.read_text(PurePath("/proc/driver/nvidia/version")) or ""
+    windows = host.system.platform == "win32"
+    return Signs(
+        cards=tuple(replace(card, name=card.name or marketing_name(host, PCI, card.device)) for card in cards),
+        models=tuple(
+            name
+            for slot in host.files.list_dir(_GPUS)
+            if (name := parse_information(host.files.read_text(_GPUS / slot / "information") or ""))
         ),
-        hint=message("install an NVIDIA driver {floor} or newer", floor=offer.driver or ""),
+        module=parse_kernel(host.files.read_text(PurePath("/sys/module/nvidia/version")) or ""),
+        loaded=parse_kernel(proc),
+        flavour=parse_flavour(proc),
+        control=_node(host, "/dev/nvidiactl"),
+        uvm=_node(host, "/dev/nvidia-uvm"),
+        can_make_nodes=host.files.exists(PurePath("/usr/bin/nvidia-modprobe")),
+        wsl=_node(host, "/dev/dxg"),
+        windows=windows and (bool(cards) or unknown_devices),
+        registry=next((windows_driver(card.driver) for card in cards if card.driver), None) if windows else None,
+        permitted=_may_open(host, PurePath("/dev/nvidiactl")),
+        inside=inside,
+        tegra=tegra(host),
     )
 
 
-def _no_code(accelerator: Accelerator, offer: Offer, torch: TorchCatalog, capability: int) -> Refusal | None:
-    code, toolkit = offer.code, offer.toolkit
-    if code is None or toolkit is None:
-        return Refusal(candidate=offer.name, reason=message("the catalogue does not say which GPUs it has code for"))
-    rules = (rule for rule in torch.cubin if rule.code in code.sm)
-    if any(rule.runs_on(capability, toolkit) for rule in rules) or any(p <= capability for p in code.ptx):
-        return None
-    return Refusal(candidate=offer.name, reason=_without_code(accelerator, capability))
+def _node(host: Host, path: str) -> bool:
+    return host.files.exists(PurePath(path))
 
 
-def _without_code(accelerator: Accelerator, capability: int) -> Message:
-    return message("has no code for {gpu} (sm_{capability})", gpu=accelerator.name, capability=capability)
-
-
-def _version(text: str | None) -> Version | None:
+def _may_open(host: Host, path: PurePath) -> bool:
+    """True too where there is nothing to open."""
     try:
-        return Version(text) if text else None
-    except InvalidVersion:
-        return None
+        host.files.read_bytes(path, 0)
+    except PermissionError:
+        return False
+    except OSError:
+        return True
+    return True

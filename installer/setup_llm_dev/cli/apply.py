@@ -27,6 +27,11 @@ def configure(parser: argparse.ArgumentParser, _: Callable[[Message], str]) -> N
     add_recipe(parser, _)
     add_options(parser, _)
     parser.add_argument("--no-wait", action="store_true", help=_(message("end with 7 if another run is at work")))
+    parser.add_argument(
+        "--install-driver",
+        action="store_true",
+        help=_(message("first install NVIDIA's driver where a card lacks one: as root, after a yes of its own")),
+    )
 
 
 def run(arguments: argparse.Namespace, output: "Output") -> int:
@@ -37,6 +42,10 @@ def run(arguments: argparse.Namespace, output: "Output") -> int:
 
     began = time.monotonic()
     session = open_session(arguments, output, makes=True)
+    if arguments.install_driver:
+        from setup_llm_dev.cli.install_driver import install_driver
+
+        install_driver(session, yes=arguments.yes)
     making = before_run(session.host, session.layout)
     with (
         one_run(

@@ -37,6 +37,7 @@ COMMANDS = (
     Command("detect", "detect", message("show what this machine is: system, GPUs, Pythons, PyCharms")),
     Command("verify", "verify", message("run only the checks, the smoke fine-tune among them, on what is installed")),
     Command("status", "status", message("show what has drifted since the last apply, file by file")),
+    Command("doctor", "doctor", message("say what is wrong with this machine, each finding with its repair")),
     Command("undo", "undo", message("reverse the last run")),
     Command("uninstall", "uninstall", message("remove everything that setup-llm-dev made, and nothing else")),
     Command("recipes", "recipes", message("list, show and check recipes; print their JSON Schema")),

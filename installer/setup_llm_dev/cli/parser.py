@@ -1,7 +1,6 @@
 """The argument parser, filled only for the command that was named, so that starting stays cheap."""
 
 import argparse
-import difflib
 import importlib
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, cast
@@ -15,8 +14,8 @@ from setup_llm_dev.messages import Message, message
 Translate = Callable[[Message], str]
 _DEFAULT = "apply"
 _OF_THE_PROGRAM = ("-h", "--help", "--version")
-_WITH_A_VALUE = ("--home", "--workspace", "--machine", "--python", "--torch", "--only", "--skip", "--model",
-                 "--pycharm-archive", "--pycharm-sha256")  # fmt: skip
+_WITH_A_VALUE = ("--home", "--workspace", "--machine", "--assume", "--record", "--python", "--torch", "--only",
+                 "--skip", "--model", "--pycharm-archive", "--pycharm-sha256")  # fmt: skip
 
 
 class Parser(argparse.ArgumentParser):
@@ -101,6 +100,8 @@ def _unknown_option(
     parser: Parser, command: Command | None, unknown: Sequence[str], translate: Translate
 ) -> UsageError:
     """With the nearest option of that command."""
+    import difflib
+
     options = Parser(prog=parser.prog, add_help=False)
     if command is not None:
         _common(options, translate)
@@ -115,6 +116,8 @@ def _unknown_option(
 
 
 def _unknown(word: str) -> UsageError:
+    import difflib
+
     names = [command.name for command in COMMANDS]
     near = difflib.get_close_matches(word, names, 1)
     if near:

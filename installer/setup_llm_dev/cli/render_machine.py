@@ -4,10 +4,28 @@ from collections.abc import Iterator
 
 from setup_llm_dev.cli.output import Output
 from setup_llm_dev.cli.quantities import size_text
-from setup_llm_dev.cli.sheet import Row, Sheet
+from setup_llm_dev.cli.sheet import Row, Sheet, Style
 from setup_llm_dev.cli.widths import inert
-from setup_llm_dev.documents.machine import Accelerator, Interpreter, Machine
-from setup_llm_dev.messages import message
+from setup_llm_dev.documents.machine import Accelerator, Interpreter, Kind, Level, Machine
+from setup_llm_dev.messages import Message, message
+
+_KINDS: dict[Kind, Message] = {
+    "igpu": message("graphics of the processor"),
+    "mig": message("divided by MIG"),
+    "vgpu": message("a share of a GPU"),
+}
+_GPU_MARKS: dict[tuple[bool, bool], tuple[str, Style]] = {  # graphics of a processor are no loss
+    (False, False): ("✓", "good"),
+    (False, True): ("✗", "bad"),
+    (True, False): ("-", ""),
+    (True, True): ("-", ""),
+}
+_MARKS: dict[Level, tuple[str, Style]] = {  # the worst first
+    "error": ("✗", "bad"),
+    "warning": ("!", "warn"),
+    "info": ("·", ""),
+    "ok": ("✓", "good"),
+}
 
 _INSIDE = {"container": message("a container"), "wsl": message("WSL"), "colab": message("Google Colab")}
 
@@ -21,7 +39,7 @@ def render_machine(machine: Machine, output: Output) -> None:
     sheet.section(message("GPUs"), list(_accelerators(machine, sheet)))
     sheet.section(message("Pythons"), list(_interpreters(machine, sheet)))
     sheet.section(message("PyCharms"), list(_ides(machine, sheet)))
-    sheet.section(message("Worth knowing"), list(_findings(machine, sheet)))
+    sheet.section(message("Worth knowing"), list(_findings(machine, sheet, whole=output.verbose)))
 
 
 def _system(machine: Machine, sheet: Sheet) -> Iterator[Row]:
@@ -44,7 +62,8 @@ def _system(machine: Machine, sheet: Sheet) -> Iterator[Row]:
 
 def _accelerators(machine: Machine, sheet: Sheet) -> Iterator[Row]:
     for gpu in machine.accelerators:
-        yield Row("✗" if gpu.problem else "✓", inert(gpu.name), "bad" if gpu.problem else "good")
+        mark, style = _GPU_MARKS[gpu.kind == "igpu", gpu.problem is not None]
+        yield Row(mark, inert(gpu.name), style)
         facts = ", ".join(_facts(gpu, sheet))
         if facts:
             yield Row("", facts)
@@ -55,8 +74,11 @@ def _accelerators(machine: Machine, sheet: Sheet) -> Iterator[Row]:
 
 
 def _facts(gpu: Accelerator, sheet: Sheet) -> Iterator[str]:
+    if (kind := _KINDS.get(gpu.kind)) is not None:
+        yield sheet.say(kind)
     if gpu.chip:
         yield inert(gpu.chip)
+    yield from map(inert, gpu.instances)
     if gpu.memory_bytes is not None:
         yield size_text(gpu.memory_bytes)
     if gpu.driver:
@@ -85,8 +107,16 @@ def _ides(machine: Machine, sheet: Sheet) -> Iterator[Row]:
         yield Row("-", sheet.say(message("none found")))
 
 
-def _findings(machine: Machine, sheet: Sheet) -> Iterator[Row]:
-    for finding in machine.findings:
-        yield Row("!", sheet.say(finding.text), "warn")
+def _findings(machine: Machine, sheet: Sheet, *, whole: bool) -> Iterator[Row]:
+    """What is wrong before what is only worth knowing; `whole` with what was read where."""
+    for finding in sorted(
+        machine.findings, key=lambda found: [*_MARKS].index(found.level) if found.level in _MARKS else 0
+    ):
+        label, style = _MARKS.get(finding.level, _MARKS["warning"])
+        yield Row(label, sheet.say(finding.text), style)
+        if finding.cause is not None:
+            yield Row("", sheet.say(message("why: {cause}", cause=finding.cause)))
         if finding.hint is not None:
             yield Row("", sheet.say(message("what to do: {hint}", hint=finding.hint)))
+        for line in finding.evidence if whole else ():
+            yield Row("", inert(line), "dim")

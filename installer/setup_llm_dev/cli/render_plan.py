@@ -7,10 +7,15 @@ from setup_llm_dev.cli.quantities import size_text
 from setup_llm_dev.cli.report_names import PARTS
 from setup_llm_dev.cli.sheet import Row, Sheet, Style
 from setup_llm_dev.cli.widths import inert
-from setup_llm_dev.documents.plan import FileDiff, PlanDocument, PlannedStep
+from setup_llm_dev.documents.machine import Level
+from setup_llm_dev.documents.plan import CatalogueAge, FileDiff, PlanDocument, PlannedStep
 from setup_llm_dev.messages import Message, message
 
 _DIFF_HEAD = 2  # the lines that name the file before and after
+_FEW = 5  # refusals that are shown without being asked for
+_LEVELS: dict[Level, tuple[str, Style]] = {
+    "ok": ("✓", "good"), "info": ("·", ""), "warning": ("!", "warn"), "error": ("✗", "bad"),
+}  # fmt: skip
 _DIFF_STYLES: dict[str, Style] = {"+": "good", "-": "bad", "@": "dim"}
 
 
@@ -20,8 +25,9 @@ def render_plan(plan: PlanDocument, output: Output) -> None:
         return
     sheet = Sheet(output)
     sheet.line(sheet.say(_title(plan)), "strong")
+    sheet.section(message("Your GPUs"), list(_findings(plan, sheet)))
     sheet.section(message("The build of PyTorch"), list(_torch(plan, sheet)))
-    sheet.section(message("Builds that don't fit"), list(_refusals(plan, sheet)))
+    sheet.section(message("Builds that don't fit"), list(_refusals(plan, sheet, whole=output.verbose)))
     sheet.section(message("Gaps"), list(_gaps(plan, sheet)))
     sheet.section(message("Steps"), [row for step in plan.steps for row in _step(step, sheet)])
     sheet.section(message("What it takes"), list(_costs(plan, sheet)))
@@ -41,23 +47,53 @@ def _title(plan: PlanDocument) -> Message:
     return message("Plan for {recipe}", recipe=recipe)
 
 
+def _findings(plan: PlanDocument, sheet: Sheet) -> Iterator[Row]:
+    """Before anything else: what a person would not expect of the build."""
+    for finding in plan.findings:
+        mark, style = _LEVELS.get(finding.level, ("·", ""))
+        yield Row(mark, sheet.say(finding.text), style)
+        if finding.hint is not None:
+            yield Row("", sheet.say(message("what would help: {hint}", hint=finding.hint)))
+
+
 def _torch(plan: PlanDocument, sheet: Sheet) -> Iterator[Row]:
     if plan.torch is not None:
         yield Row("torch", inert(f"{plan.torch.version} ({plan.torch.variant})"), "good")
         yield Row(sheet.say(message("why")), sheet.say(plan.torch.why))
-        if plan.torch.index:
-            yield Row(sheet.say(message("from")), inert(plan.torch.index))
+        for place in plan.torch.sources or ((plan.torch.index,) if plan.torch.index else ()):
+            yield Row(sheet.say(message("from")), inert(place))
+        if plan.torch.sources:
+            known = message("configured here: which release it offers is known only with `plan --pin`")
+            yield Row("", sheet.say(known), "warn")
+        if plan.torch.companions:
+            yield Row(sheet.say(message("with")), inert(", ".join(plan.torch.companions)))
     if plan.python:
         yield Row("Python", inert(plan.python))
+    if plan.catalogue is not None:
+        yield Row(sheet.say(message("catalogue")), _age(plan.catalogue, sheet))
 
 
-def _refusals(plan: PlanDocument, sheet: Sheet) -> Iterator[Row]:
-    """The candidates can be many: they stand above their reason, not beside it."""
-    for refusal in plan.refusals:
+def _age(catalogue: CatalogueAge, sheet: Sheet) -> str:
+    collected = catalogue.collected.isoformat()
+    if catalogue.days == 0:
+        return sheet.say(message("of {collected}, today", collected=collected))
+    return sheet.say(message("of {collected} (days old: {days})", collected=collected, days=catalogue.days))
+
+
+def _refusals(plan: PlanDocument, sheet: Sheet, *, whole: bool) -> Iterator[Row]:
+    """The shortest reason first, all of them with `-v`. Candidates can be many: they stand above their reason.
+
+    A Python that does not fit comes before all: without one no build was looked at.
+    """
+    ordered = sorted(plan.refusals, key=lambda refusal: (refusal.candidate != "python", len(str(refusal.reason))))
+    shown = ordered if whole else ordered[:_FEW]
+    for refusal in shown:
         yield Row("-", inert(refusal.candidate))
         yield Row("", sheet.say(message("reason: {why}", why=refusal.reason)))
         if refusal.hint is not None:
             yield Row("", sheet.say(message("what would help: {hint}", hint=refusal.hint)))
+    if len(shown) < len(ordered):
+        yield Row("…", sheet.say(message("and {count} more: -v shows all", count=len(ordered) - len(shown))), "dim")
 
 
 def _gaps(plan: PlanDocument, sheet: Sheet) -> Iterator[Row]:

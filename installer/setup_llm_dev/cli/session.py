@@ -14,8 +14,10 @@ from types import FrameType
 from typing import Any
 
 from setup_llm_dev.cli.home import settle_home
+from setup_llm_dev.cli.other_machine import add_machine, saved_machine
 from setup_llm_dev.cli.output import Output
 from setup_llm_dev.documents.layout import Layout
+from setup_llm_dev.documents.machine import Machine
 from setup_llm_dev.documents.manifests import manifests_folder
 from setup_llm_dev.documents.recipe import Recipe
 from setup_llm_dev.documents.recipe_reading import read_recipe
@@ -26,9 +28,9 @@ from setup_llm_dev.host.own_variables import judged_variables
 from setup_llm_dev.host.world import Host, real_host, with_environment
 from setup_llm_dev.messages import Message, message
 from setup_llm_dev.platforms.registry import current_platform
-from setup_llm_dev.stages.compose import PARTS
 from setup_llm_dev.stages.data_folder import refuse_foreign
 from setup_llm_dev.stages.options import Options
+from setup_llm_dev.stages.parts import PARTS
 from setup_llm_dev.stages.placed_folders import refuse_misplaced
 from setup_llm_dev.stages.trusted_folders import refuse_untrusted
 
@@ -63,7 +65,8 @@ def open_session(arguments: argparse.Namespace, output: Output, *, makes: bool =
     _refuse_foreign_home(host)
     for note in judged_variables(host.environment):
         output.say(note)
-    recipe = recipe_named(host, arguments.recipe or DEFAULT_RECIPE)
+    machine = saved_machine(vars(arguments).get("machine"))
+    recipe = recipe_named(host, arguments.recipe or DEFAULT_RECIPE, machine)
     layout = current_platform(host.system).layout(
         home=host.home,
         environment=host.environment,
@@ -77,17 +80,17 @@ def open_session(arguments: argparse.Namespace, output: Output, *, makes: bool =
     refuse_untrusted(host, layout)
     host = with_environment(host, as_environment(read_surroundings(host, layout.config), host.environment))
     _warn_root(host, output)
-    return Session(host, output, recipe, layout, _options(arguments))
+    return Session(host, output, recipe, layout, _options(arguments, machine))
 
 
-def recipe_named(host: Host, name: str) -> Recipe:
-    """A recipe merged for the machine that runs this."""
-    machine = host.system.machine
+def recipe_named(host: Host, name: str, machine: Machine | None = None) -> Recipe:
+    """A recipe merged for `machine`, by default for the one that runs this."""
+    here = host.system.machine
     recipe = read_recipe(
         name,
         folder=manifests_folder() / "recipes",
-        os=current_platform(host.system).OS,
-        arch=_ARCH.get(machine, machine),
+        os=machine.os if machine else current_platform(host.system).OS,
+        arch=machine.arch if machine else _ARCH.get(here, here),
     )
     if not recipe.applicable:
         raise UsageError(
@@ -109,10 +112,7 @@ def add_recipe(parser: argparse.ArgumentParser, _: Callable[[Message], str]) -> 
 def add_options(parser: argparse.ArgumentParser, _: Callable[[Message], str]) -> None:
     """The options of the commands that plan or apply."""
     group = parser.add_argument_group(_(message("what to set up, and for which machine")))
-    group.add_argument("--machine", metavar="FILE", help=_(message("a saved Machine instead of this one")))
-    group.add_argument(
-        "--assume", metavar="gpu=…", help=_(message("gpu=none or gpu=VENDOR:CHIP:DRIVER instead of what is found"))
-    )
+    add_machine(group, _)
     group.add_argument("--torch", metavar="VARIANT", help=_(message("a build of PyTorch: cpu, cu130, mps …")))
     group.add_argument("--python", metavar="PATH", help=_(message("the Python to make the environment with")))
     # One word each: with several, the RECIPE that follows would be one of them.
@@ -142,7 +142,7 @@ def _named_parts(text: str) -> list[str]:
     return words
 
 
-def _options(arguments: argparse.Namespace) -> Options:
+def _options(arguments: argparse.Namespace, machine: Machine | None) -> Options:
     known = vars(arguments)
     return Options(
         torch=known.get("torch"),
@@ -150,8 +150,8 @@ def _options(arguments: argparse.Namespace) -> Options:
         upgrade=known.get("upgrade", False),
         parts=_chosen_parts(known),
         require=_required(known.get("require")),
-        machine=_saved_machine(known.get("machine")),
-        assume=known.get("assume"),
+        machine=machine,
+        assume=tuple(known.get("assume") or ()),
         again=_again(arguments),
         pycharm_archive=named_folder(known.get("pycharm_archive")),
         pycharm_sha256=_digest(known.get("pycharm_sha256"), with_archive=bool(known.get("pycharm_archive"))),
@@ -162,9 +162,10 @@ def _again(arguments: argparse.Namespace) -> str:
     """For hints and reports: the same recipe on the same folders, with the options that would change the lock."""
     known = vars(arguments)
     words = ["setup-llm-dev", "apply", arguments.recipe or DEFAULT_RECIPE]
-    for option in ("home", "workspace", "machine", "assume", "torch", "python", "require"):
+    for option in ("home", "workspace", "machine", "torch", "python", "require"):
         if value := known.get(option):
             words += [f"--{option}", value]
+    words += [word for text in known.get("assume") or () for word in ("--assume", text)]
     for option in ("only", "skip"):
         if parts := known.get(option):
             words += [f"--{option}", ",".join(parts)]
@@ -210,30 +211,6 @@ def _digest(text: str | None, *, with_archive: bool) -> str | None:
             hint=message("name it with --pycharm-archive FILE"),
         )
     return text.strip().lower()
-
-
-def _saved_machine(path: str | None) -> Any:
-    if path is None:
-        return None
-    import json
-
-    import msgspec
-
-    from setup_llm_dev.documents.codec import from_stored
-    from setup_llm_dev.documents.machine import Machine
-
-    try:
-        return from_stored(json.loads(Path(path).read_text(encoding="utf-8")), Machine)
-    except OSError as error:
-        raise UsageError(
-            message("{file}: {why}", file=path, why=error.strerror or str(error)),
-            hint=message("--machine wants a file that `setup-llm-dev detect --json` wrote"),
-        ) from error
-    except (ValueError, msgspec.ValidationError) as error:
-        raise UsageError(
-            message("{file} is not a Machine: {why}", file=path, why=str(error)),
-            hint=message("make one with `setup-llm-dev detect --json`"),
-        ) from error
 
 
 def named_folder(text: str | None) -> Path | None:

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from setup_llm_dev.documents.machine import Finding
 from setup_llm_dev.messages import Message
 
 
@@ -12,7 +13,8 @@ class Build(msgspec.Struct, frozen=True, kw_only=True):
     label: the local version label of its wheels, which is the variant, or "" where the catalogue says that the
     unlabelled wheel of this release on this index is this variant.
     index: URL of the simple index that publishes it, "" for the default package index.
-    pythons: feature releases it has wheels for, such as `3.11`, newest last.
+    pythons: feature releases it has wheels for on this machine, such as `3.11`, newest last.
+    companions: requirements of other packages that belong to this release, such as `torchvision==0.29.2`.
     """
 
     release: str
@@ -21,6 +23,7 @@ class Build(msgspec.Struct, frozen=True, kw_only=True):
     index: str
     pythons: tuple[str, ...]
     why: Message
+    companions: tuple[str, ...] = ()
 
     @property
     def version(self) -> str:
@@ -37,8 +40,12 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Choices(msgspec.Struct, frozen=True, kw_only=True):
-    """`builds` best first; `interpreters` (paths) in the order in which `pin` tries them."""
+    """`builds` best first; `interpreters` (paths) in the order in which `pin` tries them.
+
+    findings: each GPU that the first build leaves unused, with what would help.
+    """
 
     builds: tuple[Build, ...]
     interpreters: tuple[str, ...]
     refusals: tuple[Refusal, ...] = ()
+    findings: tuple[Finding, ...] = ()

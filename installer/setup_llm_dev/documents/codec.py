@@ -5,7 +5,6 @@ from pathlib import PurePath
 from typing import Any, TypeVar
 
 import msgspec
-from packaging.version import Version
 
 from setup_llm_dev.messages import Message
 
@@ -33,9 +32,14 @@ def from_stored(value: Any, kind: type[T]) -> T:
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, Message | PurePath | Version | BaseException):
+    if isinstance(value, Message | PurePath | BaseException) or _is_version(type(value)):
         return str(value)
     raise NotImplementedError(type(value).__name__)
+
+
+def _is_version(kind: type) -> bool:
+    """Whether it is packaging's, which few documents hold, and whose import costs as much as all of them."""
+    return (kind.__module__, kind.__name__) == ("packaging.version", "Version")
 
 
 def _stored(value: object) -> object:
@@ -51,7 +55,7 @@ def _arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
 def _read(kind: type, value: Any) -> Any:
     if kind is Message:
         return Message("{text}", {"text": value}) if isinstance(value, str) else _sentence(value)
-    if issubclass(kind, PurePath | Version):
+    if issubclass(kind, PurePath) or _is_version(kind):
         return kind(value)
     raise NotImplementedError(kind.__name__)
 

@@ -9,7 +9,8 @@ from packaging.tags import Tag
 from packaging.utils import parse_wheel_filename
 from packaging.version import Version
 
-from setup_llm_dev.documents.catalog import Row, read_table
+from setup_llm_dev.documents.catalog import read_table
+from setup_llm_dev.documents.catalog_row import Row
 
 
 class HashCatalog(Row, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):

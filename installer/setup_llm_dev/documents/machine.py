@@ -8,10 +8,17 @@ from setup_llm_dev.messages import Message
 
 Os = Literal["linux", "macos", "windows"]
 Vendor = Literal["nvidia", "amd", "intel", "apple"]
+Kind = Literal["gpu", "igpu", "mig", "vgpu"]
+Level = Literal["ok", "info", "warning", "error"]
+Board = Literal["jetson", "gb10", "grace"]
 
 
 class Accelerator(msgspec.Struct, frozen=True, kw_only=True):
-    """One GPU. `chip` is `sm_90`, `gfx1100`, `m3`…; `problem` says why it can't be used as it is."""
+    """One GPU. `chip` is `sm_90`, `gfx1100`, `xe2`, `m3`…; `problem` says why it can't be used as it is.
+
+    `kind` is `igpu` for the graphics of a processor that no build of PyTorch runs on, `mig` for a card that is cut
+    into instances, `vgpu` for a share of a host's card.
+    """
 
     vendor: Vendor
     name: str
@@ -19,6 +26,10 @@ class Accelerator(msgspec.Struct, frozen=True, kw_only=True):
     driver: str | None = None
     memory_bytes: int | None = None
     problem: Message | None = None
+    pci: str | None = None  # vendor and device id in lower case: 10de:2684
+    kind: Kind = "gpu"
+    instances: tuple[str, ...] = ()  # MIG profiles: 1g.10gb
+    seen_by: tuple[str, ...] = ()  # the sources that told of it: nvml, nvidia-smi, pci, kfd, registry…
 
 
 class Interpreter(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,11 +67,18 @@ class Ide(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """Something about this machine that a person should know, with what to do."""
+    """Something about this machine that a person should know: what, why, what was read where, what to do.
+
+    `reference` names the place in the documents of ours that explains it.
+    """
 
     id: str
+    level: Level = "info"
     text: Message
+    cause: Message | None = None
     hint: Message | None = None
+    evidence: tuple[str, ...] = ()  # what was read where: "/dev/nvidiactl: not there"
+    reference: str | None = None
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +94,8 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     cpu_count: int = 1
     memory_bytes: int | None = None
     disk_free_bytes: int | None = None  # of the file system that holds our data folder
-    environment: str | None = None  # wsl, container, colab … or None
+    environment: str | None = None  # wsl, container, colab, kaggle or None
+    board: Board | None = None  # a computer with builds or rules of its own
     accelerators: tuple[Accelerator, ...] = ()
     interpreters: tuple[Interpreter, ...] = ()
     ides: tuple[Ide, ...] = ()

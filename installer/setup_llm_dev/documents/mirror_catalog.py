@@ -4,7 +4,8 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
-from setup_llm_dev.documents.catalog import Row, read_table
+from setup_llm_dev.documents.catalog import read_table
+from setup_llm_dev.documents.catalog_row import Row
 
 Evidence = Literal["documented", "thread", "in-use"]
 Form = Literal["simple", "flat"]

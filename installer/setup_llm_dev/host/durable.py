@@ -1,10 +1,11 @@
-"""What a power cut leaves: names and bytes are there for good once these have returned."""
+"""What a power cut leaves: names and bytes are there for good once these have returned.
+
+What one function alone needs it imports itself: those who only look at the disk wait for every import.
+"""
 
 import contextlib
-import ctypes
 import os
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import PurePath
 
@@ -28,6 +29,8 @@ def flush_tree(path: PurePath) -> None:
     Measured with ext4 and a power cut: without it every module file of a fresh environment is empty afterwards.
     """
     if sys.platform == "linux":
+        import ctypes
+
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         try:
             libc = ctypes.CDLL(None, use_errno=True)
@@ -45,6 +48,8 @@ def flushing(path: PurePath) -> Iterator[None]:
 
     It only gets ahead: what it can't flush is for the last flush to tell.
     """
+    import threading
+
     done = threading.Event()
 
     def pump() -> None:

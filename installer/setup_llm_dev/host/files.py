@@ -3,96 +3,24 @@
 import contextlib
 import errno
 import os
-import shutil
-import stat
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePath
-from typing import BinaryIO
 
 from setup_llm_dev.host import durable
-from setup_llm_dev.host.cancel import Cancel
 from setup_llm_dev.host.disk_errors import system_error
-from setup_llm_dev.host.hashing import sha256_of
-from setup_llm_dev.host.leftovers import left_behind, remove_opened
+from setup_llm_dev.host.reading import Reading
 
 _CHUNK = 1 << 20
 _FICLONE = 0x40049409  # linux/fs.h
 
 
-class Files:
+class Files(Reading):
     """The file system of this machine. Paths are absolute; `PurePath`s of plans are taken as they are.
 
-    What may take long ends with Interrupted once `cancel` is set.
+    What may take long ends with Interrupted once `cancel` is set. What only writing needs is imported there: those
+    who only look are many, and wait for it.
     """
-
-    def __init__(self, cancel: Cancel | None = None) -> None:
-        self._cancel = cancel or Cancel()
-
-    # reading -----------------------------------------------------------------------------------------------
-
-    def read_bytes(self, path: PurePath, limit: int = 64 * _CHUNK) -> bytes:
-        """At most `limit` bytes of a regular file; raises FileNotFoundError and the other OSErrors as they are."""
-        with open_regular(path) as stream:
-            return stream.read(limit)
-
-    def read_text(self, path: PurePath) -> str | None:
-        """The text, or None where there is no readable file: what detection wants to know."""
-        try:
-            return self.read_bytes(path).decode("utf-8", "replace")
-        except OSError:
-            return None
-
-    def exists(self, path: PurePath) -> bool:
-        return os.path.lexists(path)
-
-    def is_dir(self, path: PurePath) -> bool:
-        return Path(path).is_dir()
-
-    def is_file(self, path: PurePath) -> bool:
-        return Path(path).is_file()
-
-    def list_dir(self, path: PurePath) -> tuple[str, ...]:
-        """Names in a folder, sorted; empty where there is no readable folder."""
-        try:
-            return tuple(sorted(os.listdir(path)))
-        except OSError:
-            return ()
-
-    def resolve(self, path: PurePath) -> Path:
-        return Path(path).resolve()
-
-    def link_target(self, path: PurePath) -> str | None:
-        """Where a symbolic link points, None for anything else."""
-        try:
-            return os.readlink(path)
-        except OSError:
-            return None
-
-    def size(self, path: PurePath) -> int:
-        """Bytes of a file; raises FileNotFoundError and the other OSErrors as they are."""
-        return Path(path).stat().st_size
-
-    def sha256(self, path: PurePath) -> str:
-        """Hex digest of a file's bytes. Raises OSError as it is, Interrupted."""
-        return sha256_of(path, self._cancel)
-
-    def missing_parents(self, path: PurePath) -> tuple[PurePath, ...]:
-        """The folders that have to be made for `path`, the innermost first."""
-        missing = []
-        for folder in path.parents:
-            if os.path.lexists(folder):
-                break
-            missing.append(folder)
-        return tuple(missing)
-
-    def free_bytes(self, path: PurePath) -> int:
-        """Free bytes for us on the file system that holds `path`, or will hold it once it is made."""
-        probe = Path(path)
-        while not probe.exists() and probe != probe.parent:
-            probe = probe.parent
-        return shutil.disk_usage(probe).free
 
     # writing -----------------------------------------------------------------------------------------------
 
@@ -104,6 +32,8 @@ class Files:
         """Temporary file beside the target, flushed, renamed over it, folder flushed."""
         target = Path(path)
         with _in_words(target):
+            import tempfile
+
             target.parent.mkdir(parents=True, exist_ok=True)
             _drop_stale(target, ".tmp")
             prefix = f".{target.name}.{os.getpid()}."
@@ -162,6 +92,8 @@ class Files:
             try:
                 new.symlink_to(os.path.relpath(target, place.parent) if relative else target)
             except OSError:  # Windows without the privilege, a file system without links
+                import shutil
+
                 shutil.copyfile(target, new)
                 linked = False
             new.replace(place)
@@ -175,6 +107,8 @@ class Files:
 
     def remove_tree(self, path: PurePath) -> None:
         """Remove a folder of ours with all that is in it, or the file that stands there; links are not followed."""
+        from setup_llm_dev.host.leftovers import remove_opened
+
         target = Path(path)
         with _in_words(target):
             if target.parent.is_dir():
@@ -225,6 +159,7 @@ class Files:
         if sys.platform != "linux":
             return False
         import fcntl
+        import tempfile
 
         try:
             for folder in (source, target):
@@ -240,33 +175,17 @@ class Files:
     @contextlib.contextmanager
     def scratch(self, parent: PurePath) -> Iterator[Path]:
         """A private 0700 folder below `parent`, removed at the end."""
+        import tempfile
+
         self.make_dir(parent, 0o700)
         with tempfile.TemporaryDirectory(dir=parent, prefix="tmp.", ignore_cleanup_errors=True) as name:
             yield Path(name)
 
 
-def open_regular(path: PurePath, *, follow: bool = True) -> BinaryIO:
-    """A regular file to read; raises OSError for anything else, where opening or reading might wait for ever (FIFO)."""
-    flags = _flag("O_NONBLOCK") | _flag("O_BINARY") | (0 if follow else _flag("O_NOFOLLOW"))
-    descriptor = os.open(path, os.O_RDONLY | flags)
-    try:
-        mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode):
-            number = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
-            raise OSError(number, os.strerror(number), str(path))
-        return os.fdopen(descriptor, "rb")
-    except BaseException:
-        os.close(descriptor)
-        raise
-
-
-def _flag(name: str) -> int:
-    """Zero where the system has no such flag."""
-    return int(getattr(os, name, 0))
-
-
 def _drop_stale(target: Path, end: str) -> None:
     """What a kill left for this very target: temporary files and half-removed folders."""
+    from setup_llm_dev.host.leftovers import left_behind, remove_opened
+
     for place in left_behind(target.parent, f".{target.name}."):
         if not place.name.endswith(end):
             continue

@@ -2,30 +2,46 @@
 
 import json
 import re
+import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import PurePath
-
-from packaging.version import Version
 
 from setup_llm_dev.documents.machine import Interpreter
 from setup_llm_dev.errors import SystemRefused
+from setup_llm_dev.host.deadline import Aside
 from setup_llm_dev.host.places import Places
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 
+# Without one import beyond what every start does: a dozen of Pythons may be asked, and each import costs a millisecond.
 ASKED = """
-import importlib.util as u, json, os, platform as p, struct, sys, sysconfig as s
-print(json.dumps({"version": p.python_version(), "implementation": p.python_implementation(),
-    "platform": s.get_platform(), "venv": u.find_spec("venv") is not None, "bits": struct.calcsize("P") * 8,
-    "free_threaded": bool(s.get_config_var("Py_GIL_DISABLED")), "base": getattr(sys, "_base_executable", ""),
-    "conda": os.path.isdir(os.path.join(sys.base_prefix, "conda-meta"))}))
+import os, sys
+def word(s): return '"' + s.replace("\\\\", "\\\\\\\\").replace('"', '\\\\"') + '"'
+def yes(b): return "true" if b else "false"
+name = sys.implementation.name
+home = os.path.dirname(os.__file__)
+if sys.platform.startswith("linux"): system = "linux-" + os.uname().machine
+else:
+    import sysconfig
+    system = sysconfig.get_platform()
+told = "{" + ", ".join([
+    '"version": ' + word(sys.version.split()[0]),
+    '"implementation": ' + word({"cpython": "CPython", "pypy": "PyPy"}.get(name, name)),
+    '"platform": ' + word(system),
+    '"venv": ' + yes(os.path.isfile(os.path.join(home, "venv", "__init__.py"))),
+    '"bits": ' + ("64" if sys.maxsize > 2**32 else "32"),
+    '"free_threaded": ' + yes("free-threading" in sys.version),
+    '"base": ' + word(getattr(sys, "_base_executable", None) or ""),
+    '"conda": ' + yes(os.path.isdir(os.path.join(sys.base_prefix, "conda-meta")))]) + "}"
+sys.stdout.buffer.write(told.encode("utf-8", "surrogateescape"))
 """
+OLDEST = (3, 10)
 _NAMES = ("python3", *(f"python3.{minor}" for minor in range(20, 9, -1)))
 _NAME = re.compile(r"python3(\.\d+)?|python\.exe")
 _TOO_OLD = re.compile(r"python(2|3\.[0-8]\b)")  # no build that we know runs on them: not worth starting
+_FINAL = re.compile(r"\d+\.\d+\.\d+\+?")  # the plus is a distribution's own: built from later sources
 _SECONDS = 10.0
-_ASKED_AT_ONCE = 4
 
 
 def find_interpreters(host: Host, places: Places, arch: str) -> tuple[Interpreter, ...]:
@@ -35,8 +51,9 @@ def find_interpreters(host: Host, places: Places, arch: str) -> tuple[Interprete
     out, unless one runs this tool.
     """
     names = _by_real_path(host, places)
-    with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
-        answers = list(pool.map(lambda real: _ask(host, real), names))
+    asides = [Aside(partial(_ask, host, real)) for real in names]
+    until = time.monotonic() + 2 * _SECONDS
+    answers = [aside.answer(until, {"failure": "no answer"}) for aside in asides]
     ours = str(host.files.resolve(PurePath(host.system.executable)))
     found: dict[str, Interpreter] = {}
     for real, answer in zip(names, answers, strict=True):
@@ -94,9 +111,12 @@ def _is_script(host: Host, path: PurePath) -> bool:
 
 
 def _ask(host: Host, path: str) -> dict[str, object]:
-    """What the interpreter at `path` prints, or `{"failure": …}`. It sees none of the user's environment."""
+    """What the interpreter at `path` prints, or `{"failure": …}`. It sees none of the user's environment.
+
+    Nor what is installed for it: the .pth files of its packages may run code, and can cost more than Python itself.
+    """
     try:
-        answer = host.programs.run((path, "-I", "-c", ASKED, "interpreter"), timeout=_SECONDS)
+        answer = host.programs.run((path, "-I", "-S", "-c", ASKED, "interpreter"), timeout=_SECONDS)
     except SystemRefused as error:
         return {"failure": str(error)}
     if answer.timed_out:
@@ -126,17 +146,25 @@ def _problem(answer: dict[str, object], arch: str) -> Message | None:
         return message("it does not run: {why}", why=str(answer["failure"]))
     if answer.get("implementation") != "CPython":
         return message("it is {implementation}, not CPython", implementation=str(answer.get("implementation")))
+    if _numbers(str(answer["version"])) < OLDEST:
+        oldest = ".".join(map(str, OLDEST))
+        return message("it is too old: PyTorch's present releases begin with Python {oldest}", oldest=oldest)
     if answer.get("bits") != 64:
         return message("it is a 32-bit Python; PyTorch has 64-bit builds only")
     if answer.get("free_threaded"):
         return message("it is a free-threaded build, which many packages do not support yet")
-    if Version(str(answer["version"])).is_prerelease:
+    if not _FINAL.fullmatch(str(answer["version"])):
         return message("it is a pre-release of Python")
     if arch == "arm64" and str(answer.get("platform", "")).endswith(("x86_64", "amd64")):
         return message("it is a Python for x86_64 on an arm64 processor")
     if not answer.get("venv"):
         return message("it has no venv module (Debian and Ubuntu: install python3-venv)")
     return None
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """Of the feature release: (3, 12) of `3.12.4`."""
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:2])
 
 
 def _shown(names: Iterable[PurePath]) -> str:

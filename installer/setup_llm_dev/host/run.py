@@ -72,8 +72,12 @@ class Programs:
         on_error_line: Callable[[str], None] | None = None,
         limit: int = 16 * 1024 * 1024,
         tied: bool = False,
+        patience: float = 2.0,
     ) -> Completed:
         """Run to the end. `timeout` seconds, then the whole process group is ended (`code` is None).
+
+        `patience`: seconds between asking it to end and ending it, and again for what somebody who left the group
+        still holds of its pipes.
 
         `on_line` gets each line of standard output as it comes, `on_error_line` of standard error. What goes beyond
         `limit` bytes on either stream is dropped, and lines longer than that come in pieces. A `tied` child ends when
@@ -90,9 +94,10 @@ class Programs:
             _feed(to_child, stdin)
             timed_out = self._wait(child, timeout)
         finally:
-            _end_group(child)  # a grandchild that still holds the pipe would keep the readers waiting
-        out.join(2.0)
-        err.join(2.0)
+            _end_group(child, patience)  # a grandchild that still holds the pipe would keep the readers waiting
+        until = time.monotonic() + patience
+        for reader in (out, err):
+            reader.join(max(0.0, until - time.monotonic()))
         self._cancel.raise_if_set()
         out.raise_failure()
         err.raise_failure()
@@ -208,19 +213,19 @@ class _Reader:
             self._failure = error
 
 
-def _end_group(child: subprocess.Popen[bytes]) -> None:
-    """End what is left of the child's process group, politely for two seconds, then for good."""
+def _end_group(child: subprocess.Popen[bytes], patience: float) -> None:
+    """End what is left of the child's process group, politely for `patience` seconds, then for good."""
     if os.name == "nt":
         if child.poll() is None:
             child.kill()
         child.wait()
         return
-    for number, patience in ((signal.SIGTERM, 2.0), (signal.SIGKILL, 5.0)):
+    for number, seconds in ((signal.SIGTERM, patience), (signal.SIGKILL, 5.0)):
         try:
             os.killpg(child.pid, number)
         except (ProcessLookupError, PermissionError):
             break
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and _group_alive(child):
             time.sleep(0.02)
     child.wait()

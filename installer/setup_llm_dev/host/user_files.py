@@ -14,7 +14,7 @@ from pathlib import Path, PurePath
 
 from setup_llm_dev.documents.xml_nodes import SIZE_LIMIT
 from setup_llm_dev.errors import Busy, RollbackIncomplete
-from setup_llm_dev.host.files import open_regular
+from setup_llm_dev.host.reading import open_regular
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import Message, message
 

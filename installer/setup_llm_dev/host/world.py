@@ -1,7 +1,6 @@
 """`Host`: the world as one value, passed to everything that has effects."""
 
 import os
-import platform as running
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,13 +17,23 @@ if TYPE_CHECKING:
     from setup_llm_dev.host.fetch import Fetcher
 
 
+def _told_by_kernel() -> tuple[str, str]:
+    """Its processor and its release; `platform` would ask the same, and its import costs more than the answer."""
+    if hasattr(os, "uname"):
+        told = os.uname()
+        return told.machine, told.release
+    import platform
+
+    return platform.machine(), platform.release()
+
+
 @dataclass(frozen=True)
 class System:
     """What the running interpreter knows of its machine without asking any program."""
 
     platform: str = sys.platform  # linux, darwin, win32
-    machine: str = field(default_factory=running.machine)
-    release: str = field(default_factory=running.release)
+    machine: str = field(default_factory=lambda: _told_by_kernel()[0])
+    release: str = field(default_factory=lambda: _told_by_kernel()[1])
     executable: str = sys.executable
 
 

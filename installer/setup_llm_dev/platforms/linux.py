@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pathlib import PurePath, PurePosixPath
 
 from setup_llm_dev.documents.layout import Layout
-from setup_llm_dev.documents.machine import Finding, Machine, Os
+from setup_llm_dev.documents.machine import Board, Finding, Machine, Os
+from setup_llm_dev.host.deadline import asked
 from setup_llm_dev.host.places import IdeFolder, Places
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import message
@@ -14,24 +15,25 @@ from setup_llm_dev.platforms.folders import APP, expanded, lay_out, overridden
 OS: Os = "linux"
 SYSTEM = "linux"  # sys.platform
 _ARCHES = {"amd64": "x86_64", "aarch64": "arm64"}
+_TEGRA = PurePath("/etc/nv_tegra_release")
 _CONTAINER = re.compile(r"docker|kubepods|containerd|libpod|/lxc")
 
 
 def probe(host: Host) -> Machine:
     """What the system says of itself; accelerators, interpreters and IDEs are found by others."""
-    arch = _ARCHES.get(host.system.machine, host.system.machine)
     libc = _libc(host)
     cpu, count = _cpu(host)
     return Machine(
         os=OS,
-        arch=arch,
+        arch=arch(host),
         distribution=_distribution(host),
         libc=libc,
         kernel=host.system.release,
         cpu=cpu,
         cpu_count=count,
         memory_bytes=_memory(host),
-        environment=_environment(host),
+        environment=inside(host),
+        board=_board(host),
         findings=_findings(host, libc),
     )
 
@@ -91,18 +93,38 @@ def _distribution(host: Host) -> str | None:
 
 
 def _libc(host: Host) -> str | None:
-    """`glibc 2.36`, `musl 1.2.5`, or None where nothing tells."""
+    """`glibc 2.36`, `musl 1.2.5`, or None where nothing tells. Where both are, programs of the system use glibc."""
+    return _glibc(host) or _musl(host)
+
+
+def _glibc(host: Host) -> str | None:
+    for program, *arguments in (("getconf", "GNU_LIBC_VERSION"), ("ldd", "--version")):
+        path = host.programs.find(program)
+        answer = asked(host, path, *arguments) if path else None
+        if answer and (told := parse_glibc(answer.stdout)):
+            return told
+        if answer and "musl" in answer.stdout + answer.stderr:
+            return None
+    return None
+
+
+def parse_glibc(text: str) -> str | None:
+    """The version in the words of getconf, or of glibc's ldd.
+
+    >>> parse_glibc("ldd (Ubuntu GLIBC 2.35-0ubuntu3.8) 2.35\\nCopyright …")
+    'glibc 2.35'
+    """
+    told = re.match(r"glibc (\d+\.\d+[\d.]*)|ldd \(.*\) (\d+\.\d+)\s", text)
+    return f"glibc {told[1] or told[2]}" if told else None
+
+
+def _musl(host: Host) -> str | None:
     for name in host.files.list_dir(PurePath("/lib")):
-        if name.startswith("ld-musl-") and not host.files.exists(PurePath("/etc/debian_version")):
-            told = re.search(r"Version ([\d.]+)", host.programs.run((f"/lib/{name}",), timeout=5).stderr)
+        if name.startswith("ld-musl-"):
+            answer = asked(host, f"/lib/{name}")
+            told = re.search(r"Version ([\d.]+)", answer.stderr) if answer else None
             return f"musl {told[1]}" if told else "musl"
-    getconf = host.programs.find("getconf")
-    told = (
-        re.match(r"glibc [\d.]+", host.programs.run((getconf, "GNU_LIBC_VERSION"), timeout=5).stdout)
-        if getconf
-        else None
-    )
-    return told[0] if told else None
+    return None
 
 
 def _cpu(host: Host) -> tuple[str | None, int]:
@@ -117,13 +139,29 @@ def _memory(host: Host) -> int | None:
     return int(told[1]) * 1024 if told else None
 
 
-def _environment(host: Host) -> str | None:
-    """Colab first, then WSL: a container inside WSL still has WSL's driver."""
+def arch(host: Host) -> str:
+    """The processor's, as the kernel names it, in our words."""
+    return _ARCHES.get(host.system.machine, host.system.machine)
+
+
+def inside(host: Host) -> str | None:
+    """Colab and Kaggle first, then WSL: a container inside WSL still has WSL's driver. Only reads files."""
     if "COLAB_RELEASE_TAG" in host.environment:
         return "colab"
+    if "KAGGLE_KERNEL_RUN_TYPE" in host.environment:
+        return "kaggle"
     if "microsoft" in host.system.release.lower():
         return "wsl"
     return "container" if _in_container(host) else None
+
+
+def _board(host: Host) -> Board | None:
+    """By what the firmware says; Grace servers are told by their GPUs."""
+    model = host.files.read_text(PurePath("/proc/device-tree/model")) or ""
+    if host.system.release.endswith("-tegra") or "Jetson" in model or host.files.is_file(_TEGRA):
+        return "jetson"
+    product = host.files.read_text(PurePath("/sys/class/dmi/id/product_name")) or ""
+    return "gb10" if re.search(r"DGX.Spark|GB10", product) else None
 
 
 def _in_container(host: Host) -> bool:
@@ -136,7 +174,7 @@ def _in_container(host: Host) -> bool:
 
 def _findings(host: Host, libc: str | None) -> tuple[Finding, ...]:
     found = []
-    if _environment(host) == "wsl":
+    if inside(host) == "wsl":
         found.append(
             Finding(
                 id="wsl",
@@ -155,16 +193,19 @@ def _findings(host: Host, libc: str | None) -> tuple[Finding, ...]:
         found.append(
             Finding(
                 id="musl",
+                level="error",
                 text=message("the C library is musl; PyTorch is published for glibc only"),
                 hint=message("use a distribution with glibc, such as Debian, Ubuntu or Fedora"),
             )
         )
     if _user_id(host) == 0:
-        found.append(Finding(id="root", text=message("running as root: what is made here belongs to root")))
+        as_root = message("running as root: what is made here belongs to root")
+        found.append(Finding(id="root", level="warning", text=as_root))
         if "SUDO_UID" in host.environment and host.home != _root_home(host):
             found.append(
                 Finding(
                     id="sudo-home",
+                    level="error",
                     text=message("sudo runs this as root in the home of another user: {home}", home=str(host.home)),
                     hint=message("run the command without sudo"),
                 )

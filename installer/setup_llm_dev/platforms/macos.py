@@ -5,6 +5,7 @@ from pathlib import PurePath, PurePosixPath
 
 from setup_llm_dev.documents.layout import Layout
 from setup_llm_dev.documents.machine import Finding, Machine, Os
+from setup_llm_dev.host.deadline import asked
 from setup_llm_dev.host.places import IdeFolder, Places
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import message
@@ -15,13 +16,12 @@ SYSTEM = "darwin"
 
 
 def probe(host: Host) -> Machine:
-    """What the system says of itself; a Python under Rosetta says x86_64, `hw.optional.arm64` knows."""
-    arm = _sysctl(host, "hw.optional.arm64") == "1"
+    """What the system says of itself."""
     memory, count = _sysctl(host, "hw.memsize"), _sysctl(host, "hw.ncpu")
     version = _told(host, "/usr/bin/sw_vers", "-productVersion")
     return Machine(
         os=OS,
-        arch="arm64" if arm else host.system.machine,
+        arch=arch(host),
         distribution=f"macOS {version}" if version else "macOS",
         kernel=host.system.release,
         cpu=_sysctl(host, "machdep.cpu.brand_string"),
@@ -29,6 +29,16 @@ def probe(host: Host) -> Machine:
         memory_bytes=int(memory) if memory and memory.isdecimal() else None,
         findings=_findings(host),
     )
+
+
+def arch(host: Host) -> str:
+    """The processor's own: a Python under Rosetta says x86_64, `hw.optional.arm64` knows."""
+    return "arm64" if _sysctl(host, "hw.optional.arm64") == "1" else host.system.machine
+
+
+def inside(host: Host) -> str | None:
+    """Macs are inside of nothing that matters here."""
+    return None
 
 
 def layout(
@@ -75,11 +85,12 @@ def places(home: PurePath, environment: Mapping[str, str], data: PurePath) -> Pl
 def _findings(host: Host) -> tuple[Finding, ...]:
     if _told(host, "/usr/bin/id", "-u") != "0":
         return ()
-    root = Finding(id="root", text=message("running as root: what is made here belongs to root"))
+    root = Finding(id="root", level="warning", text=message("running as root: what is made here belongs to root"))
     if "SUDO_UID" not in host.environment or str(host.home) == "/var/root":
         return (root,)
     sudo = Finding(
         id="sudo-home",
+        level="error",
         text=message("sudo runs this as root in the home of another user: {home}", home=str(host.home)),
         hint=message("run the command without sudo"),
     )
@@ -91,5 +102,5 @@ def _sysctl(host: Host, name: str) -> str | None:
 
 
 def _told(host: Host, *argv: str) -> str | None:
-    answer = host.programs.run(argv, timeout=5)
-    return answer.stdout.strip() or None if answer.ok else None
+    answer = asked(host, *argv)
+    return answer.stdout.strip() or None if answer and answer.ok else None

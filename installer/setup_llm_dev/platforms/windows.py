@@ -1,4 +1,4 @@
-"""Windows: facts from the environment and one system call; folders under AppData."""
+"""Windows: facts from the environment and from one PowerShell; folders under AppData."""
 
 import ctypes
 import sys
@@ -8,6 +8,7 @@ from pathlib import PurePath, PureWindowsPath
 from setup_llm_dev.documents.layout import Layout
 from setup_llm_dev.documents.machine import Machine, Os
 from setup_llm_dev.host.places import IdeFolder, Places
+from setup_llm_dev.host.windows_facts import windows_facts
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.platforms.folders import APP, expanded, lay_out, overridden
 
@@ -17,17 +18,30 @@ _ARCHES = {"AMD64": "x86_64", "ARM64": "arm64"}
 
 
 def probe(host: Host) -> Machine:
-    """What the system says of itself, without starting a program: PowerShell alone takes a second."""
+    """What the system says of itself, by its environment where PowerShell does not answer."""
     count = host.environment.get("NUMBER_OF_PROCESSORS", "")
+    told = windows_facts(host).get("os") or {}
+    memory = told.get("memory")
     return Machine(
         os=OS,
-        arch=_ARCHES.get(host.system.machine, host.system.machine),
-        distribution=f"Windows {host.system.release}",
-        kernel=host.system.release,
+        arch=arch(host),
+        distribution=str(told.get("caption") or f"Windows {host.system.release}").removeprefix("Microsoft "),
+        kernel=str(told.get("version") or host.system.release),
         cpu=host.environment.get("PROCESSOR_IDENTIFIER"),
         cpu_count=int(count) if count.isdecimal() else 1,
-        memory_bytes=_memory_bytes(),
+        memory_bytes=memory if isinstance(memory, int) and memory > 0 else _memory_bytes(),
     )
+
+
+def arch(host: Host) -> str:
+    """The processor's own; a Python for x86_64 on an ARM machine is told it by a variable."""
+    machine = host.environment.get("PROCESSOR_ARCHITEW6432") or host.system.machine
+    return _ARCHES.get(machine, machine)
+
+
+def inside(host: Host) -> str | None:
+    """Windows' own containers have no GPUs for PyTorch, so they are not looked for."""
+    return None
 
 
 def layout(

@@ -13,10 +13,8 @@ from setup_llm_dev.documents.layout import Layout
 from setup_llm_dev.documents.lock import Gap, Lock
 from setup_llm_dev.documents.machine import Machine
 from setup_llm_dev.documents.recipe import Recipe
+from setup_llm_dev.stages.parts import PARTS, PHASES
 from setup_llm_dev.steps.step import Step
-
-PARTS = ("python", "packages", "model", "datasets", "ide", "smoke")
-PHASES = ("stage", "check", "switch")
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def machine_here(host: Host, layout: Layout, options: Options, *, interpreters: 
     if options.assume:
         from setup_llm_dev.stages.assume import assume
 
-        machine = assume(machine, options.assume)
+        machine = assume(machine, *options.assume)
     return machine
 
 

@@ -48,17 +48,19 @@ def ide_side(host: Host, ide: IdeLock | None, layout: Layout, machine: Machine, 
     return IdeSide(places.settings, places.programs, places.applications, user_home, name, waits)
 
 
-def settled(request: Request, lock: Lock, options: Options) -> Lock:
+def settled(request: Request, lock: Lock, options: Options, *, offline: bool = False) -> Lock:
     """The stored lock with an IDE that is still right: one that was not to be had is looked for again, briefly.
 
-    Nothing is asked of anybody where the lock's IDE is one to unpack, or is still where it was. Raises Corrupt (5), and
-    what `refuse_unvouched` raises: somebody else may have written the lock.
+    Nothing is asked of anybody where the lock's IDE is one to unpack, or is still where it was; `offline`: never.
+    Raises Corrupt (5), and what `refuse_unvouched` raises: somebody else may have written the lock.
     """
     if not request.with_ide:
         return lock
-    if not _is_open(request, lock, options):
+    if not _is_open(request, lock, options, offline=offline):
         if isinstance(lock.ide, ArchiveIdeLock) and options.pycharm_archive is None:
             refuse_unvouched(request, ide_catalogue(), lock.ide)
+        return lock
+    if offline and not _is_here(request):
         return lock
     ide, gaps = pinned_ide(request)
     others = tuple(gap for gap in lock.gaps if gap.what not in ("ide", "plugins"))
@@ -132,7 +134,14 @@ def refuse_taken(host: Host, plan: Plan, statuses: Mapping[str, Satisfied | Unsa
         )
 
 
-def _is_open(request: Request, lock: Lock, options: Options) -> bool:
+def _is_here(request: Request) -> bool:
+    """Whether the maker need not be asked which one it will be."""
+    if request.ide_archive is not None:
+        return True
+    return not request.newest_ide and installed_fitting(request.machine, request.recipe.ide.version) is not None
+
+
+def _is_open(request: Request, lock: Lock, options: Options, *, offline: bool) -> bool:
     """Whether the lock's IDE has to be decided anew."""
     if options.pycharm_archive is not None:
         return not _is_that_archive(request, lock.ide, options)
@@ -143,7 +152,7 @@ def _is_open(request: Request, lock: Lock, options: Options) -> bool:
             return False
     gap = next((gap for gap in lock.gaps if gap.what == "ide"), None)
     fitting = installed_fitting(request.machine, request.recipe.ide.version)
-    return fitting is not None or gap is None or _worth_asking(request.host, gap)
+    return fitting is not None or gap is None or (not offline and _worth_asking(request.host, gap))
 
 
 def _is_that_archive(request: Request, ide: IdeLock | None, options: Options) -> bool:

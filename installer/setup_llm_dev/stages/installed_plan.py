@@ -10,11 +10,12 @@ from setup_llm_dev.documents.recipe import Recipe
 from setup_llm_dev.errors import Refused
 from setup_llm_dev.host.world import Host
 from setup_llm_dev.messages import message
-from setup_llm_dev.stages.compose import PARTS, Plan, compose
+from setup_llm_dev.stages.compose import Plan, compose
 from setup_llm_dev.stages.generations import complete_generation
 from setup_llm_dev.stages.here import machine_here
 from setup_llm_dev.stages.ide import ide_side
 from setup_llm_dev.stages.options import Options
+from setup_llm_dev.stages.parts import PARTS
 from setup_llm_dev.stages.stored_lock import read_lock, told_pylock
 
 

@@ -15,18 +15,17 @@ from setup_llm_dev.documents.lock import Lock, PackagesLock, PythonLock, TorchLo
 from setup_llm_dev.documents.machine import Interpreter
 from setup_llm_dev.errors import Corrupt, Refused, Unreachable
 from setup_llm_dev.host.addresses import without_credentials
-from setup_llm_dev.host.configuration import Surroundings
 from setup_llm_dev.host.resolver import Unsatisfiable, Uv
 from setup_llm_dev.host.temporary import temporary
 from setup_llm_dev.host.web.simple_index import Wheel, links, offered
 from setup_llm_dev.messages import Message, message
-from setup_llm_dev.stages.family import refuse_strays
+from setup_llm_dev.stages.family import resolve_bound
 from setup_llm_dev.stages.hashes import complete
 from setup_llm_dev.stages.here import hash_catalogue
 from setup_llm_dev.stages.ide import pinned_ide, refuse_unlockable
 from setup_llm_dev.stages.mirrors import next_index, of_packages
 from setup_llm_dev.stages.pin_model import pin_model
-from setup_llm_dev.stages.project import TorchSource, bound, project_text
+from setup_llm_dev.stages.project import TorchSource, bound, project_text, torch_sources
 from setup_llm_dev.stages.pylock import read_pylock
 from setup_llm_dev.stages.request import Request
 from setup_llm_dev.stages.vouch import Contradicted, Vouching
@@ -193,15 +192,6 @@ class _Asked:
         return "torch" in surroundings.chosen and not surroundings.is_mirror(source.url, "torch")
 
 
-def torch_sources(build: Build, surroundings: Surroundings) -> tuple[TorchSource, ...]:
-    """Where a build may come from: the user's own listings first, then its index or mirrors of that."""
-    if not build.index:
-        return (TorchSource(surroundings.default_index or "", default=True),)
-    links = tuple(TorchSource(link, flat=True) for link in surroundings.find_links) if build.label else ()
-    places = surroundings.torch_places(build.variant, build.index)
-    return (*links, *(TorchSource(url, flat=flat) for url, flat in places))
-
-
 def _python_fits(build: Build, interpreter: Interpreter) -> bool:
     return ".".join(interpreter.version.split(".")[:2]) in build.pythons
 
@@ -221,13 +211,15 @@ def _tags_of_release(major: int, minor: int) -> frozenset[tags.Tag]:
 
 
 def _resolve(request: Request, build: Build, source: TorchSource, interpreter: Interpreter) -> str:
-    text = project_text(request.recipe, build, source, request.surroundings, interpreter.version)
-    with temporary() as folder:
-        uv = Uv(request.host, request.surroundings)
-        pylock = uv.resolve(text, Path(interpreter.path), folder, request.recipe.name)
-    if not source.default:
-        refuse_strays(pylock, bound(request.recipe, build), request.host, source)
-    return pylock
+    def resolve(named: frozenset[str]) -> str:
+        text = project_text(request.recipe, build, source, request.surroundings, interpreter.version, named)
+        with temporary() as folder:
+            uv = Uv(request.host, request.surroundings)
+            return uv.resolve(text, Path(interpreter.path), folder, request.recipe.name)
+
+    if source.default:
+        return resolve(frozenset())
+    return resolve_bound(resolve, bound(request.recipe, build), request.host, source)
 
 
 def _refuse_silent_indexes(request: Request) -> None:

@@ -56,8 +56,14 @@ class Prepared:
         return all(isinstance(status, Satisfied) for status in self.statuses.values())
 
 
-def prepare(host: Host, recipe: Recipe, layout: Layout, options: Options, say: Callable[[Message], None]) -> Prepared:
-    """Raises UsageError (2), Refused (3), Unreachable (4), SystemRefused (6) before anything was changed."""
+def prepare(
+    host: Host, recipe: Recipe, layout: Layout, options: Options, say: Callable[[Message], None],
+    *, offline: bool = False,
+) -> Prepared:  # fmt: skip
+    """Raises UsageError (2), Refused (3), Unreachable (4), SystemRefused (6) before anything was changed.
+
+    offline: nobody is asked for anything; only for where a stored lock is an answer.
+    """
     resources = read_resources(recipe.smoke.task, data="datasets" in options.parts)
     refuse_foreign(host, recipe.name, layout, resources, options.parts)
     if options.machine is not None:
@@ -65,14 +71,14 @@ def prepare(host: Host, recipe: Recipe, layout: Layout, options: Options, say: C
     stored = None if options.upgrade else stored_lock(host, layout, recipe, options, say)
     if stored is not None and made_for_other_pythons(host, layout, stored[0], options, say):
         stored = None
-    base = _Base(host, recipe, layout, options, say)
+    base = _Base(host, recipe, layout, options, say, offline)
     if stored is None:
         draft, generation = _pinned_now(base, resources)
     else:
         draft, generation = _from_lock(base, resources, *stored)
     plan, statuses, notes = _composed(draft, generation)
     host = draft.base.host
-    if stored is not None:
+    if stored is not None and not offline:
         host = turned(host, layout, plan, statuses, say)
     refuse_gaps(plan, options.require)
     refuse_full_disk(host, plan, statuses)
@@ -94,6 +100,7 @@ class _Base:
     layout: Layout
     options: Options
     say: Callable[[Message], None]
+    offline: bool
 
     def request(self, machine: Machine, surroundings: Surroundings, catalog: Catalog) -> Request:
         options = self.options
@@ -116,6 +123,10 @@ def _pinned_now(base: _Base, resources: Resources) -> tuple["_Draft", Generation
     choices = choices_for(base.recipe, machine, base.options, catalog)
     if not choices.builds:
         raise no_build(choices)
+    for finding in choices.findings:
+        base.say(finding.text)
+        if finding.hint is not None:
+            base.say(finding.hint)
     base = replace(base, host=turned_to_pin(base.host, base.layout, base.recipe, choices, base.options, base.say))
     surroundings = read_surroundings(base.host, base.layout.config)
     pinned = pin(base.request(machine, surroundings, catalog), choices)
@@ -130,7 +141,7 @@ def _from_lock(base: _Base, resources: Resources, lock: Lock, pylock: str) -> tu
     """The lock as it is, but for an IDE that was not to be had when it was made, or that is gone since."""
     machine = machine_here(base.host, base.layout, base.options, interpreters=False)
     surroundings = read_surroundings(base.host, base.layout.config)
-    lock = settled(base.request(machine, surroundings, catalogue()), lock, base.options)
+    lock = settled(base.request(machine, surroundings, catalogue()), lock, base.options, offline=base.offline)
     generation = complete_generation(base.host, base.layout, lock) or _anew(base.host, base.layout, lock, base.options)
     return _Draft(base, lock, pylock, machine, resources), generation
 

@@ -23,13 +23,30 @@ class TorchSource:
     default: bool = False
 
 
-def project_text(recipe: Recipe, build: Build, source: TorchSource, surroundings: Surroundings, python: str) -> str:
-    """TOML of a project that asks for torch at `==VERSION+LABEL` from `source`, and for the recipe's packages."""
+def torch_sources(build: Build, surroundings: Surroundings) -> tuple[TorchSource, ...]:
+    """Where a build may come from: the user's own listings first, then its index or mirrors of that."""
+    if not build.index:
+        return (TorchSource(surroundings.default_index or "", default=True),)
+    links = tuple(TorchSource(link, flat=True) for link in surroundings.find_links) if build.label else ()
+    places = surroundings.torch_places(build.variant, build.index)
+    return (*links, *(TorchSource(url, flat=flat) for url, flat in places))
+
+
+def project_text(
+    recipe: Recipe, build: Build, source: TorchSource, surroundings: Surroundings, python: str,
+    named: frozenset[str] = frozenset(),
+) -> str:  # fmt: skip
+    """TOML of a project that asks for torch at `==VERSION+LABEL` from `source`, and for the recipe's packages.
+
+    named: members of torch's family that are asked for by name, so that they come from `source` too.
+    """
     feature = ".".join(python.split(".")[:2])
-    requires = _requires(recipe, build)
+    requires = [*_requires(recipe, build), *sorted(named - bound(recipe, build))]
     uv: dict[str, object] = {"no-build": True, "index": _indexes(source, surroundings)}
+    if build.companions:
+        uv["constraint-dependencies"] = _companions(build)
     if not source.default:
-        uv["sources"] = {name: {"index": _INDEX} for name in sorted(bound(recipe, build))}
+        uv["sources"] = {name: {"index": _INDEX} for name in sorted(bound(recipe, build) | named)}
     project = {
         "name": "setup-llm-dev-environment",
         "version": "0",
@@ -56,6 +73,12 @@ def _requires(recipe: Recipe, build: Build) -> list[str]:
     if build.label.startswith("cu"):
         requires.append("triton; sys_platform == 'linux'")  # torch pins it; named here, it comes from torch's index
     return requires
+
+
+def _companions(build: Build) -> list[str]:
+    """The versions that belong to this torch; a torchaudio that does not exist for it must not be an older one."""
+    known = {canonicalize_name(Requirement(line).name) for line in build.companions}
+    return [*build.companions, *(() if "torchaudio" in known else ("torchaudio<0",))]
 
 
 def _indexes(source: TorchSource, surroundings: Surroundings) -> list[dict[str, object]]:

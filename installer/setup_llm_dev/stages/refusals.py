@@ -2,10 +2,11 @@
 
 import msgspec
 
-from setup_llm_dev.documents.catalog import Offer, TorchCatalog
 from setup_llm_dev.documents.choices import Refusal
 from setup_llm_dev.documents.machine import Interpreter, Machine
 from setup_llm_dev.documents.recipe import Recipe
+from setup_llm_dev.documents.torch_catalog import Offer, TorchCatalog
+from setup_llm_dev.documents.torch_rows import version
 from setup_llm_dev.messages import message
 
 
@@ -18,7 +19,7 @@ def no_interpreter(machine: Machine, recipe: Recipe, usable: tuple[Interpreter, 
     return (Refusal(candidate="python", reason=reason, hint=hint),)
 
 
-def grouped(refusals: list[Refusal], offers: tuple[Offer, ...]) -> tuple[Refusal, ...]:
+def grouped(refusals: tuple[Refusal, ...], offers: tuple[Offer, ...]) -> tuple[Refusal, ...]:
     """One refusal a reason, naming the variants, with their releases where only some of them are meant."""
     groups: dict[str, list[Refusal]] = {}
     for refusal in refusals:
@@ -29,9 +30,9 @@ def grouped(refusals: list[Refusal], offers: tuple[Offer, ...]) -> tuple[Refusal
 def _candidates(group: list[Refusal], offers: tuple[Offer, ...]) -> str:
     named = []
     for variant in dict.fromkeys(map(variant_of, group)):
-        releases = [r.candidate.split("+")[0] for r in group if variant_of(r) == variant]
+        releases = sorted((r.candidate.split("+")[0] for r in group if variant_of(r) == variant), key=version)
         every = sum(o.variant == variant for o in offers)
-        span = releases[0] if len(releases) == 1 else f"{releases[-1]} – {releases[0]}"
+        span = releases[0] if len(releases) == 1 else f"{releases[0]} – {releases[-1]}"
         named.append(variant if len(releases) == every else f"{variant} ({span})")
     return ", ".join(named)
 
@@ -45,22 +46,27 @@ def unpublished(
         reason = message("is not published for musl, the C library here")
         return (Refusal(candidate="torch", reason=reason, hint=hint),)
     newest: dict[str, str] = {}
-    for offer in torch.offers(f"{machine.os}_{machine.arch}", "linux"):
-        newest.setdefault(offer.variant, offer.release)
-    wanted = (asked,) if asked else torch.variants
+    for offer in sorted(torch.offers(f"{machine.os}_{machine.arch}", "linux"), key=lambda o: version(o.release)):
+        newest[offer.variant] = offer.release
+    wanted = () if asked not in (None, *torch.variants) else (asked,) if asked else torch.variants
     missing = [v for v in wanted if v not in newest]
     offered = {offer.variant for offer in offers}
     outside = [v for v in wanted if v in newest and v not in offered]
-    return (*_not_for_platform(machine, missing, tuple(newest)), *_not_in_releases(recipe, outside, newest))
+    return (
+        *_not_for_platform(machine, missing, tuple(reversed(newest)), hinted=asked is not None),
+        *_not_in_releases(recipe, outside, newest),
+    )
 
 
-def _not_for_platform(machine: Machine, missing: list[str], published: tuple[str, ...]) -> tuple[Refusal, ...]:
+def _not_for_platform(
+    machine: Machine, missing: list[str], published: tuple[str, ...], *, hinted: bool
+) -> tuple[Refusal, ...]:
     if not missing:
         return ()
     reason = message("is not published for {platform}", platform=f"{machine.os} {machine.arch}")
     if not published:
         return (Refusal(candidate="torch", reason=reason),)
-    hint = message("published for it are {variants}", variants=", ".join(published)) if len(missing) == 1 else None
+    hint = message("published for it are {variants}", variants=", ".join(published)) if hinted else None
     return (Refusal(candidate=", ".join(missing), reason=reason, hint=hint),)
 
 

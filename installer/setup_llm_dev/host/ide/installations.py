@@ -3,11 +3,8 @@
 from collections.abc import Iterator
 from pathlib import PurePath
 
-from setup_llm_dev.documents.jdk_table import FILE as TABLE
-from setup_llm_dev.documents.jdk_table import entries, local_path
 from setup_llm_dev.documents.machine import Ide, IdeInterpreter, Os
 from setup_llm_dev.documents.product_info import FILE, FOLDERS, ProductInfo, read_product_info
-from setup_llm_dev.documents.xml_nodes import Unreadable
 from setup_llm_dev.host.places import IdeFolder, IdeKind, Places
 from setup_llm_dev.host.world import Host
 
@@ -100,6 +97,10 @@ def _launcher(host: Host, home: PurePath, info: ProductInfo) -> str | None:
 
 def _interpreters(host: Host, settings: PurePath, application: PurePath) -> tuple[IdeInterpreter, ...]:
     """What jdk.table.xml names; nothing where there is no table, or one that can't be read."""
+    from setup_llm_dev.documents.jdk_table import FILE as TABLE  # XML is only read where an IDE is
+    from setup_llm_dev.documents.jdk_table import entries
+    from setup_llm_dev.documents.xml_nodes import Unreadable
+
     try:
         table = entries(host.files.read_bytes(settings / "options" / TABLE))
     except (OSError, Unreadable):
@@ -111,5 +112,7 @@ def _interpreters(host: Host, settings: PurePath, application: PurePath) -> tupl
 
 def _home(value: str | None, application: PurePath, user_home: PurePath) -> str | None:
     """The program's path with the IDE's macros expanded; None for one on another machine (`ssh://…`)."""
+    from setup_llm_dev.documents.jdk_table import local_path
+
     path = local_path((value or "").replace("$APPLICATION_HOME_DIR$", str(application)), user_home)
     return str(path) if path else None
