@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from setup_llm_dev.stages.data_folder import MARKER
 from tests.conftest import CANARY
 from tests.e2e.machine import CLOSED, Machine
 from tests.e2e.toy import Toy
@@ -205,8 +206,7 @@ def test_a_bug_keeps_its_traceback(tmp_path: Path) -> None:
     code = (
         "import sys\n"
         "sys.modules['setup_llm_dev.cli.render_machine'] = None\n"  # what an import then raises is nobody's error class
-        "from setup_llm_dev.stages.data_folder import MARKER
-from setup_llm_dev.cli.main import main\n"
+        "from setup_llm_dev.cli.main import main\n"
         "sys.argv = ['setup-llm-dev', 'detect']\n"
         "main()\n"
     )
