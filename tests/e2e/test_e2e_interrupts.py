@@ -1,8 +1,12 @@
 """Ctrl-C is answered at once whatever the run waits for: small requests, their bodies, names, and long hashes."""
 
-import os
+import fcntl
 import signal
+import struct
+import termios
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -12,6 +16,7 @@ from tests.upstream.acts import Act, late, stall
 from tests.upstream.exchange import Response
 from tests.upstream.server import Upstream
 
+PAGE = 4096
 SOON = 2.5
 """Seconds; it takes a tenth of that where nothing else runs."""
 HUGE = 24 << 30  # a hash of so many bytes takes longer than anybody would wait, and as a hole they cost no disk
@@ -62,21 +67,33 @@ def test_while_an_archive_of_the_users_is_read(toy: Toy, toy_machine: Machine, t
 
 @pytest.mark.parametrize("command", ["undo", "uninstall"])
 def test_while_a_run_is_taken_back(toy: Toy, toy_machine: Machine, command: str) -> None:
-    """It is held at a file of the project that has become a pipe, since that is read to see whose it is."""
+    """It is held by whoever reads its words, as by Ctrl-S in a terminal: it is in the middle when Ctrl-C comes."""
     assert toy.apply(toy_machine).code == 0
-    place = toy_machine.workspace / ".setup-llm-dev" / "smoke.pyz"
-    place = place if place.exists() else toy_machine.workspace / "setup-llm-dev.lock.toml"
-    place.unlink()
-    os.mkfifo(place)
     words = ("undo", str(toy.recipe)) if command == "undo" else ("uninstall", "-y")
     with toy_machine.start(*words) as running:
-        with place.open("wb"):  # opens when the other side does
-            running.child.send_signal(signal.SIGINT)
+        begun = filled(running, room=150)
+        running.until(begun)
+        running.child.send_signal(signal.SIGINT)
         done = running.end(SOON)
     assert done.code == 130, done.said
     assert "the same command goes on" in done.err
-    place.unlink()
-    assert any(path.is_file() for path in toy_machine.workspace.rglob("*"))
+    assert "undone: " in done.out
+    assert any(path.is_file() for path in toy_machine.workspace.rglob("*")), done.said
     again = toy_machine.run(*words)
     assert again.code == 0, again.said
     assert [path for path in toy_machine.workspace.rglob("*") if not path.is_dir()] == []
+
+
+def filled(running: Running, room: int) -> Callable[[], bool]:
+    """Leave room for so many bytes on the command's standard output; the answer tells whether it has used them."""
+    output = running.child.stdout
+    assert output is not None
+    fcntl.fcntl(output, fcntl.F_SETPIPE_SZ, PAGE)
+    with Path(f"/proc/self/fd/{output.fileno()}").open("wb", buffering=0) as ours:
+        ours.write(b"\n" * (PAGE - room))
+    return lambda: waiting(output) > PAGE - room // 2
+
+
+def waiting(output: IO[bytes]) -> int:
+    """Bytes in a pipe."""
+    return struct.unpack("i", fcntl.ioctl(output, termios.FIONREAD, b"\0" * 4))[0]  # type: ignore[no-any-return]  # an int

@@ -44,12 +44,23 @@ def run(arguments: argparse.Namespace, output: "Output") -> int:
         memory = last_run(journals, session.layout.workspace)
         others = [run for run in standing_runs(journals) if memory is None or run.path != memory.path]
         host = sparing_found(session.host, session.layout, [session.layout.workspace])
-        events = list(undo(host, memory, others)) if memory is not None else []
+        events = [_told(event, output) for event in undo(host, memory, others)] if memory is not None else []
         tidy(session.host, session.layout)
         if not session.host.files.exists(journals):  # an uninstall that we waited for has removed everything
             leave(session.host, session.layout)
     elsewhere = tuple(dict.fromkeys(run.workspace for run in others)) if memory is None else ()
     return _show(events, output, memory is None, elsewhere)
+
+
+def _told(event: "Event", output: "Output") -> "Event":
+    """At once: what an undo did before it was stopped is worth knowing."""
+    from setup_llm_dev.documents.events import Undone
+
+    if isinstance(event, Undone):
+        output.sentence(event.summary)
+        for sentence in event.left:
+            output.sentence(message("  left: {what}", what=sentence))
+    return event
 
 
 def _show(events: "list[Event]", output: "Output", nothing: bool, elsewhere: tuple[str, ...] = ()) -> int:
@@ -59,10 +70,6 @@ def _show(events: "list[Event]", output: "Output", nothing: bool, elsewhere: tup
 
     undone = [event for event in events if isinstance(event, Undone)]
     failed = [event for event in events if isinstance(event, Failed)]
-    for event in undone:
-        output.sentence(event.summary)
-        for sentence in event.left:
-            output.sentence(message("  left: {what}", what=sentence))
     if nothing:
         output.sentence(message("there is no run to undo"))
     for workspace in elsewhere:
