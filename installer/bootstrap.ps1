@@ -18,7 +18,8 @@ $Script:Published = $false
 # What setup-llm-dev knows without a command; anything else that begins with a dash is taken for a slip of the pen.
 $Script:ItsOptions = @('-q', '--quiet', '-v', '--verbose', '-y', '--yes', '--json', '--no-color', '--home',
     '--workspace', '--version', '--machine', '--assume', '--torch', '--python', '--only', '--skip', '--require',
-    '--pycharm-archive', '--pycharm-sha256', '--upgrade', '--no-wait')
+    '--pycharm-archive', '--pycharm-sha256', '--upgrade', '--no-wait',
+    '--install-driver')
 $Script:UvVersion = '0.13.9'
 # Tag and sha256 of the files on the package index.
 $Script:UvWheels = @{

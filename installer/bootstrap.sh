@@ -12,7 +12,8 @@ VERSION=0.1.0
 PUBLISHED=''
 # What setup-llm-dev knows without a command; anything else that begins with a dash is taken for a slip of the pen.
 ITS_OPTIONS='-q --quiet -v --verbose -y --yes --json --no-color --home --workspace --version --machine --assume --torch
-    --python --only --skip --require --pycharm-archive --pycharm-sha256 --upgrade --no-wait'
+    --python --only --skip --require --pycharm-archive --pycharm-sha256 --upgrade --no-wait
+    --install-driver'
 UV_VERSION=0.13.9
 # The static builds on Linux: they run with every libc. Name and sha256 of the files on the package index.
 UV_LINUX_X86_64='musllinux_1_1_x86_64 2c45530751517d6c3bbc69a19473f6effe47cce047bede01ffd8af7ea7b36b25'

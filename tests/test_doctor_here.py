@@ -17,6 +17,7 @@ from setup_llm_dev.documents.machine import Interpreter, Machine
 from setup_llm_dev.host.files import Files
 from setup_llm_dev.host.state import JournalWriter
 from setup_llm_dev.messages import message
+from setup_llm_dev.stages.data_folder import MARKER
 from setup_llm_dev.stages.diagnoses import leftovers, memory, mounts, paths, python, shell, space, system, topology
 from setup_llm_dev.stages.diagnoses.situation import Mendable, Situation
 from setup_llm_dev.stages.doctor import mended
@@ -348,6 +349,7 @@ def test_fix_mends_asks_nobody_without_a_terminal_and_looks_again(tmp_path: Path
     home = tmp_path / "home"
     half = home / "data" / "environments" / "text-classification" / "0123456789ab-1"
     half.mkdir(parents=True)
+    (home / "data" / MARKER).touch()
     seen = json.loads(doctor("--json", "--no-network", home=home).stdout)
     assert next(f for f in seen["findings"] if f["id"] == "leftovers")["fix"]
     document = json.loads(doctor("--json", "--no-network", "--fix", home=home).stdout)
