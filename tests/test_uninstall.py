@@ -1,6 +1,7 @@
 """uninstall below the command line: what is ours by its shape, what is not, and what could not be removed."""
 
 import errno
+import json
 import os
 from dataclasses import replace
 from pathlib import Path, PurePath
@@ -433,6 +434,15 @@ def test_a_folder_that_was_missing_and_that_somebody_else_made_later_stays(world
     theirs.mkdir()
     assert failures(world.uninstall()) == []
     assert theirs.is_dir()
+
+
+def test_what_a_killed_run_did_not_come_to_forget_the_next_one_forgets(world: World) -> None:
+    recorded(world, world.root / "work")
+    with_one_more = [*map(str, made_folders(world.host, world.layout) or ()), str(world.root / ".config")]
+    (world.data / MADE).write_text(json.dumps(with_one_more))
+    with remembering(before_run(world.host, world.layout)):
+        pass  # nothing had to be done
+    assert world.root / ".config" not in (made_folders(world.host, world.layout) or ())
 
 
 @pytest.mark.parametrize("text", ["", "{}", '[1, "x", "../y"]', "[["])

@@ -45,9 +45,8 @@ class Making:
             self._noted = True
 
     def settle(self) -> None:
-        """What is still missing was not made."""
-        if self._noted:
-            settle(self.host, self.layout)
+        """What is still missing was not made, by this run or by one that was killed before it could say so."""
+        settle(self.host, self.layout)
 
 
 def before_run(host: Host, layout: Layout) -> Making:
